@@ -1,0 +1,22 @@
+# The libraries that Clade links (docs/dependencies.md says why each), and the headers of those it loads at run time.
+# Sets clade_dependencies (targets for this build) and clade_dependency_names (link names for the installed package).
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
+pkg_check_modules(CJSON REQUIRED IMPORTED_TARGET libcjson)
+pkg_check_modules(MD REQUIRED IMPORTED_TARGET libmd)
+
+set(clade_dependencies PkgConfig::CJSON PkgConfig::MD ZLIB::ZLIB Threads::Threads m ${CMAKE_DL_LIBS})
+set(clade_dependency_names cjson md z pthread m ${CMAKE_DL_LIBS})
+
+# The OpenCL loader and CLBlast are opened at run time: only their headers are needed here.
+find_path(CLADE_OPENCL_INCLUDE CL/cl.h)
+find_path(CLADE_CLBLAST_INCLUDE clblast_c.h)
+mark_as_advanced(CLADE_OPENCL_INCLUDE CLADE_CLBLAST_INCLUDE)
+if(NOT CLADE_OPENCL_INCLUDE)
+    message(FATAL_ERROR "CL/cl.h not found: install the OpenCL headers (Debian: opencl-headers)")
+endif()
+if(NOT CLADE_CLBLAST_INCLUDE)
+    message(FATAL_ERROR "clblast_c.h not found: install CLBlast (Debian: libclblast-dev)")
+endif()
+include_directories(SYSTEM ${CLADE_OPENCL_INCLUDE} ${CLADE_CLBLAST_INCLUDE})

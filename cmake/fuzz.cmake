@@ -1,0 +1,13 @@
+# One libFuzzer program for each tests/fuzz/fuzz_WHAT.c, in the root of the build tree.
+if(NOT CMAKE_C_COMPILER_ID MATCHES Clang)
+    message(FATAL_ERROR "CLADE_FUZZ needs clang: use the preset `fuzz`")
+endif()
+file(GLOB fuzz_sources CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
+foreach(source ${fuzz_sources})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    target_include_directories(${name} PRIVATE tests src ${clade_generated_folder})
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_libraries(${name} PRIVATE clade_flags clade_static)
+endforeach()

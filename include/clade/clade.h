@@ -1,0 +1,16 @@
+/* Clade: one network, every vendor's device. Includes the whole public interface. */
+#ifndef CLADE_CLADE_H
+#define CLADE_CLADE_H
+
+#include "clade/context.h"
+#include "clade/data.h"
+#include "clade/device.h"
+#include "clade/graph.h"
+#include "clade/inspect.h"
+#include "clade/model.h"
+#include "clade/ops.h"
+#include "clade/session.h"
+#include "clade/train.h"
+#include "clade/verify.h"
+
+#endif

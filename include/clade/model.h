@@ -1,0 +1,64 @@
+/* The zoo: networks by name. Each only builds a graph, and carries the recipe that it is trained with by default. */
+#ifndef CLADE_MODEL_H
+#define CLADE_MODEL_H
+
+#include "clade/graph.h"
+#include "clade/ops.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum clade_optimizer_kind {
+    CLADE_SGD = 1,        /* v = momentum * v - rate * gradient; w += v (momentum as in deck 004: v = g v - a grad) */
+    CLADE_SGD_ACCUMULATE, /* D = momentum * D + gradient; w -= rate * D (deck 002: D = 0.9 D + grad; PyTorch's) */
+    CLADE_ADAM,           /* Kingma and Ba 2015; momentum is beta1 (default 0.9), beta2 0.999, epsilon 1e-8 */
+} clade_optimizer_kind;
+
+typedef enum clade_schedule_kind {
+    CLADE_CONSTANT = 1,
+    CLADE_STEP,    /* rate * factor^(epoch / every), epochs counted from 0 */
+    CLADE_COSINE,  /* rate * (1 + cos(pi * step / steps)) / 2 over the whole run */
+    CLADE_PLATEAU, /* times factor when the held-out loss has not fallen for `every` validations */
+    CLADE_INVERSE, /* a / (b + t): rate = rate0 * b / (b + step), so that it begins at rate0 */
+} clade_schedule_kind;
+
+typedef struct clade_schedule {
+    clade_schedule_kind kind; /* 0: constant */
+    double factor;            /* STEP: default 0.1; PLATEAU: default 0.5 */
+    double every;             /* STEP: epochs, default 1; PLATEAU: validations, default 1; INVERSE: b in steps */
+} clade_schedule;
+
+/* How a model is trained when the caller does not say otherwise. */
+typedef struct clade_recipe {
+    clade_optimizer_kind optimizer;
+    double rate, momentum, weight_decay; /* the decay's gradient is weight_decay * w, on weights only */
+    clade_schedule schedule;
+    int64_t batch, epochs;
+} clade_recipe;
+
+/* What a model builds. */
+typedef struct clade_model_values {
+    clade_value scores; /* (N, classes): larger is likelier; probabilities where the model ends in softmax */
+    clade_value loss;   /* scalar */
+} clade_model_values;
+
+typedef struct clade_model {
+    const char *name;  /* "lenet" */
+    const char *title; /* "LeNet as in deck 001: 16-32-64 filters of 3x3, batch normalisation" */
+    int64_t image[3];  /* channels, height, width */
+    int64_t classes;
+    clade_recipe recipe;
+    /* Appends the model to IMAGE's graph: image (N, channels, height, width) float32, label (N) int32. */
+    clade_model_values (*build)(clade_value image, clade_value label);
+} clade_model;
+
+/* The model of that name; NULL when there is none. Static. */
+CLADE_API const clade_model *clade_model_find(const char *name);
+/* All models, in the zoo's order, ended by NULL. */
+CLADE_API const clade_model *const *clade_model_list(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

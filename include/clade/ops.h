@@ -1,0 +1,159 @@
+/* The operators: each call adds a node to the graph of its inputs and gives its output. All arrays are row-major; image
+ * batches are (N, C, H, W). Wrong arguments yield an invalid value and the graph's sticky fault (clade/graph.h).
+ *
+ * Calls with options are macros over a function that takes a struct beginning with its size:
+ *     y = clade_conv2d(x, .filters = 16, .kernel = { 3, 3 }, .pad = { 1, 1, 1, 1 }, .name = "conv1");
+ * Zero always means the default. Layers that own states name them NAME.weight, NAME.bias, ...; without .name they are
+ * numbered ("conv2d_1"). */
+#ifndef CLADE_OPS_H
+#define CLADE_OPS_H
+
+#include "clade/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- layers that own weights ---- */
+
+/* Fully connected: y = x W^T + b. x (N, ...) is flattened to (N, in); W (units, in), b (units) -> y (N, units). */
+typedef struct clade_dense_options {
+    size_t size;
+    clade_value x;
+    int64_t units; /* at least 1 */
+    bool no_bias;
+    clade_initializer weight_initializer, bias_initializer;
+    const char *name;
+} clade_dense_options;
+CLADE_API clade_value clade_dense_with(const clade_dense_options *options);
+#define clade_dense(...)                                                                                               \
+    clade_dense_with(&(clade_dense_options){ .size = sizeof(clade_dense_options), .x = __VA_ARGS__ })
+
+/* 2-D convolution as networks mean it (a correlation; no flip):
+ *   y[n,k,p,q] = b[k] + sum over c,r,s of x[n,c, p*stride_h - pad_top + r*dilation_h, q*stride_w - pad_left + s*dilation_w]
+ *                * w[k,c,r,s]
+ * x (N, C, H, W), w (filters, C/groups, kernel_h, kernel_w), b (filters) -> y (N, filters, P, Q),
+ * P = (H + pad_top + pad_bottom - dilation_h*(kernel_h-1) - 1) / stride_h + 1 rounded down, Q likewise. Outside x is 0. */
+typedef struct clade_conv2d_options {
+    size_t size;
+    clade_value x;
+    int64_t filters;     /* at least 1; divisible by groups */
+    int64_t kernel[2];   /* height, width; at least 1 */
+    int64_t stride[2];   /* default 1, 1 */
+    int64_t pad[4];      /* top, left, bottom, right; default 0 */
+    int64_t dilation[2]; /* default 1, 1 */
+    int64_t groups;      /* default 1; C for a depthwise convolution with one filter per channel */
+    bool no_bias;
+    clade_initializer weight_initializer, bias_initializer;
+    const char *name;
+} clade_conv2d_options;
+CLADE_API clade_value clade_conv2d_with(const clade_conv2d_options *options);
+#define clade_conv2d(...)                                                                                              \
+    clade_conv2d_with(&(clade_conv2d_options){ .size = sizeof(clade_conv2d_options), .x = __VA_ARGS__ })
+
+/* Batch normalisation over N, H, W for each channel (Ioffe and Szegedy 2015):
+ *   y = gamma * (x - mean) / sqrt(variance + epsilon) + beta
+ * x (N, C) or (N, C, H, W) -> y the same. Training uses the batch's mean and (biased) variance and moves the running
+ * ones: running += momentum * (batch - running), with the unbiased variance; inference uses the running ones. */
+typedef struct clade_batch_norm_options {
+    size_t size;
+    clade_value x;
+    float epsilon;  /* default 1e-5 */
+    float momentum; /* weight of the batch in the running statistics; default 0.1 */
+    const char *name;
+} clade_batch_norm_options;
+CLADE_API clade_value clade_batch_norm_with(const clade_batch_norm_options *options);
+#define clade_batch_norm(...)                                                                                          \
+    clade_batch_norm_with(&(clade_batch_norm_options){ .size = sizeof(clade_batch_norm_options), .x = __VA_ARGS__ })
+
+/* ---- products with given weights (the layers above build on these) ---- */
+
+/* C = op(A) op(B): op transposes when asked. A (M, K) or transposed (K, M), B (K, N) or (N, K) -> (M, N). */
+CLADE_API clade_value clade_matmul(clade_value a, clade_value b, bool transpose_a, bool transpose_b);
+
+/* The convolution above with weights given and no bias; geometry as in clade_conv2d_options (its x, filters, kernel,
+ * initialisers and bias are not read: the weights' dims say them). */
+CLADE_API clade_value clade_convolve2d(clade_value x, clade_value weight, const clade_conv2d_options *geometry);
+
+/* ---- pooling ---- */
+
+typedef struct clade_pool_options {
+    size_t size;
+    clade_value x;
+    int64_t kernel[2];
+    int64_t stride[2]; /* default: kernel */
+    int64_t pad[4];    /* top, left, bottom, right; smaller than the kernel */
+    bool ceil;         /* round the output's size up (Caffe); default down */
+    bool exclude_pad;  /* average only: divide by the cells inside x; default by the kernel's */
+    const char *name;
+} clade_pool_options;
+/* Maximum over each window; padding never wins; of equals the first in row order gets the gradient.
+ * x (N, C, H, W) -> (N, C, P, Q). */
+CLADE_API clade_value clade_max_pool_with(const clade_pool_options *options);
+#define clade_max_pool(...)                                                                                            \
+    clade_max_pool_with(&(clade_pool_options){ .size = sizeof(clade_pool_options), .x = __VA_ARGS__ })
+CLADE_API clade_value clade_average_pool_with(const clade_pool_options *options);
+#define clade_average_pool(...)                                                                                        \
+    clade_average_pool_with(&(clade_pool_options){ .size = sizeof(clade_pool_options), .x = __VA_ARGS__ })
+
+/* ---- element by element; binary ones broadcast as numpy does (axes aligned at the right, size 1 repeats) ---- */
+
+CLADE_API clade_value clade_add(clade_value a, clade_value b);
+CLADE_API clade_value clade_subtract(clade_value a, clade_value b);
+CLADE_API clade_value clade_multiply(clade_value a, clade_value b);
+CLADE_API clade_value clade_divide(clade_value a, clade_value b);
+CLADE_API clade_value clade_scale(clade_value x, double factor); /* factor * x */
+CLADE_API clade_value clade_square_root(clade_value x);
+CLADE_API clade_value clade_reciprocal_square_root(clade_value x);
+CLADE_API clade_value clade_square(clade_value x);
+CLADE_API clade_value clade_negate(clade_value x);
+CLADE_API clade_value clade_sigmoid(clade_value x); /* 1 / (1 + e^-x) */
+CLADE_API clade_value clade_tanh(clade_value x);
+CLADE_API clade_value clade_relu(clade_value x); /* max(x, 0); derivative 0 at 0 */
+CLADE_API clade_value clade_step(clade_value x); /* 1 where x >= 0, else 0; derivative 0 */
+/* x + bias along axis 1: x (N, C, ...), bias (C). */
+CLADE_API clade_value clade_bias(clade_value x, clade_value bias);
+
+/* Dropout (Srivastava et al. 2014, inverted): each element is 0 with probability RATE, else x / (1 - RATE); identity at
+ * inference. The draw is a function of the run's seed, NAME, the step, the sample's index in the epoch and the element's
+ * place in its sample. 0 <= RATE < 1. */
+CLADE_API clade_value clade_dropout(clade_value x, double rate, const char *name);
+
+/* ---- shape ---- */
+
+CLADE_API clade_value clade_reshape(clade_value x, clade_dims dims); /* one size may be CLADE_REST */
+#define CLADE_REST INT64_MIN
+CLADE_API clade_value clade_flatten(clade_value x); /* (N, ...) -> (N, product of the rest) */
+
+/* ---- reductions, over the axes whose bits are set in AXES (bit 0: axis 0); kept axes stay, reduced ones become 1 when
+ *      KEEP, else vanish. CLADE_ALL_AXES: everything. ---- */
+#define CLADE_ALL_AXES UINT32_MAX
+CLADE_API clade_value clade_sum(clade_value x, uint32_t axes, bool keep);
+CLADE_API clade_value clade_mean(clade_value x, uint32_t axes, bool keep);
+
+/* Softmax over axis 1 of (N, C): e^x_i / sum of e^x_j, computed from x - max x. */
+CLADE_API clade_value clade_softmax(clade_value x);
+/* log of clade_softmax, computed without it. */
+CLADE_API clade_value clade_log_softmax(clade_value x);
+
+/* ---- losses: scalars (rank 0), means over the batch ---- */
+
+/* Mean over N of -log softmax(logits)[label]. logits (N, C), label (N) int32 in 0 .. C-1. A label out of range adds
+ * nothing to loss and gradient. */
+CLADE_API clade_value clade_softmax_cross_entropy(clade_value logits, clade_value label);
+/* Mean over N of -log_probability[label]; log_probability (N, C) as of clade_log_softmax. */
+CLADE_API clade_value clade_negative_log_likelihood(clade_value log_probability, clade_value label);
+/* Mean over N of half the squared distance: 1/(2N) * sum (x - target)^2 (deck 000; Caffe's EuclideanLoss). The same dims. */
+CLADE_API clade_value clade_half_squared_loss(clade_value x, clade_value target);
+/* label (N) int32 -> (N, classes) float32, 1 at the label, else 0. */
+CLADE_API clade_value clade_one_hot(clade_value label, int64_t classes);
+
+/* ---- measures (no gradient) ---- */
+
+/* The number of rows of scores (N, C) whose largest element (of equals the first) is at label (N) int32; a scalar. */
+CLADE_API clade_value clade_count_correct(clade_value scores, clade_value label);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,169 @@
+/* Training, measuring and using networks.
+ *
+ * Three layers, each on the one below:
+ *     clade_train_model()   a zoo model, a data set, options: a trained model in a run folder, and its numbers
+ *     clade_trainer         the same for a graph of the caller's own
+ *     clade_session         what a trainer runs on: states to read and write, values to feed and fetch
+ * and clade_predictor, which opens what a run left behind. */
+#ifndef CLADE_TRAIN_H
+#define CLADE_TRAIN_H
+
+#include <stdbool.h>
+
+#include "clade/data.h"
+#include "clade/device.h"
+#include "clade/graph.h"
+#include "clade/model.h"
+#include "clade/session.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- progress ---- */
+
+typedef enum clade_train_event {
+    CLADE_TRAIN_STARTED = 1, /* plans are made; STEP is where a resumed run goes on, else 0 */
+    CLADE_TRAIN_STEPPED,     /* some steps were done; at most ten times a second */
+    CLADE_TRAIN_REPORTED,    /* the means over the last report interval are new */
+    CLADE_TRAIN_VALIDATED,   /* the held-out numbers are new */
+    CLADE_TRAIN_SAVED,       /* a checkpoint was written */
+    CLADE_TRAIN_FINISHED,    /* trained and measured on the test set */
+} clade_train_event;
+
+typedef struct clade_train_progress {
+    clade_train_event event;
+    int64_t epoch, epochs;                   /* epoch from 0 */
+    int64_t step, steps;                     /* done, and in the whole run */
+    double rate;                             /* of the step last done */
+    double train_loss, train_accuracy;       /* over the last report interval; NAN before the first */
+    double held_out_loss, held_out_accuracy; /* of the latest validation; NAN before the first */
+    double images_per_second;                /* while training; NAN before the first step of this process */
+    double seconds, seconds_left;            /* since the start of this process's part; to come, NAN when unknown */
+} clade_train_progress;
+
+/* ---- options ---- */
+
+/* Zero means the default everywhere: a model's own recipe for clade_train_model(), else what is said here. */
+typedef struct clade_train_options {
+    size_t size; /* sizeof(clade_train_options) */
+
+    clade_device *const *devices; /* where to train; one device in this version */
+    size_t device_count;
+    clade_dataset *train; /* required */
+    clade_dataset *test;  /* measured once, after the last step; NULL: not at all */
+
+    clade_optimizer_kind optimizer; /* default CLADE_SGD */
+    double rate;                    /* default 0.01 */
+    double momentum;                /* default 0.9 */
+    bool no_momentum;               /* momentum 0, without its state */
+    double weight_decay;            /* default 0; adds weight_decay * w to the gradients of weights (not of biases) */
+    bool no_weight_decay;           /* 0, where a model's recipe says otherwise */
+    clade_schedule schedule;        /* default constant */
+    int64_t batch, epochs;          /* default 64 and 1; the last batch of an epoch may be smaller */
+    uint64_t seed; /* of initial weights, order and dropout; default 0, which is a seed like any other */
+
+    /* Samples of TRAIN that are not trained on but measured on the way; which ones does not depend on the seed. Default:
+     * a twelfth for CLADE_PLATEAU, which needs them (5,000 of MNIST's 60,000), else a sixtieth. */
+    int64_t held_out;
+    bool no_held_out;
+    int64_t validate_every;   /* steps; default a fifth of an epoch, but at least 30 */
+    int64_t report_every;     /* steps that one line of metrics.jsonl sums up; default a fiftieth of an epoch */
+    int64_t checkpoint_every; /* steps; default an epoch */
+    double
+        checkpoint_seconds; /* a checkpoint also when the last is older; default 300. Saving does not change the run. */
+
+    /* The run folder, made if absent: metrics.jsonl, training.svg and the last three checkpoints. NULL: no files. */
+    const char *folder;
+    bool resume; /* go on from the newest valid checkpoint in FOLDER, if there is one */
+
+    /* Values of the graph, for clade_trainer_new(). */
+    clade_value image, label; /* default: the inputs named "image" and "label" */
+    clade_value scores;       /* (N, classes), for accuracies; default: none, and accuracies are NAN */
+    const char *model;        /* a name kept in the checkpoints; default "" */
+
+    void (*progress)(void *user, const clade_train_progress *progress);
+    bool (*should_stop)(void *user); /* asked after each step; true: save and return CLADE_ERROR_INTERRUPTED */
+    void *user;
+    bool stop_on_interrupt; /* SIGINT and SIGTERM count as should_stop: their handlers are set while it runs */
+} clade_train_options;
+
+typedef struct clade_train_result {
+    char device[256];
+    int64_t epochs, steps;
+    int64_t resumed_from;                    /* the step of the checkpoint that the run went on from; 0: none */
+    int64_t parameters;                      /* trained elements */
+    double train_loss;                       /* mean over the last epoch */
+    double held_out_loss, held_out_accuracy; /* after the last step; NAN without held-out samples */
+    double val_loss, val_accuracy; /* of the final step's weights on the whole test set, in [0, 1]; NAN without one */
+    double images_per_second;      /* in training's steps alone, in this process; NAN when it did none */
+    char weights_sha256[65];       /* of the final weights */
+} clade_train_result;
+
+/* ---- training ---- */
+
+/* Trains MODEL. CLADE_ERROR_INPUT when the data's images or classes are not the model's; CLADE_ERROR_INTERRUPTED when
+ * stopped, with a line on how to go on. */
+CLADE_API clade_status clade_train_model(const clade_model *model, const clade_train_options *options,
+                                         clade_train_result *result);
+
+typedef struct clade_trainer clade_trainer;
+
+/* A trainer that lowers LOSS (a scalar) of GRAPH. Appends to GRAPH the gradient and the optimiser's states and updates,
+ * so a graph has one trainer. OPTIONS are copied; GRAPH, devices and data sets are borrowed. Initialises the states, or
+ * with options.resume loads them. CLADE_ERROR_ARGUMENT when a checkpoint was made with other settings.
+ *     clade_trainer_new(graph, loss, &(clade_train_options){ .size = sizeof(clade_train_options), ... }, &trainer) */
+CLADE_API clade_status clade_trainer_new(clade_graph *graph, clade_value loss, const clade_train_options *options,
+                                         clade_trainer **trainer);
+CLADE_API void clade_trainer_free(clade_trainer *trainer);
+
+/* Trains to the end of the last epoch, and measures. RESULT may be NULL. CLADE_ERROR_ARGUMENT when the loss stops being a
+ * number. Called again after CLADE_ERROR_INTERRUPTED it goes on. */
+CLADE_API clade_status clade_trainer_run(clade_trainer *trainer, clade_train_result *result);
+
+/* The trainer's session, where values of GRAPH can be fed and fetched. Owned by the trainer. */
+CLADE_API clade_session *clade_trainer_session(clade_trainer *trainer);
+
+/* What a trainer appends to LOSS's graph, for a session of one's own: the gradient, and the states and updates of the
+ * optimiser that OPTIONS describe (optimizer, momentum, weight_decay; defaults as above). */
+CLADE_API clade_status clade_optimize(clade_value loss, const clade_train_options *options);
+/* Sets such a session's scalars for step STEP (from 0) at rate OPTIONS->rate. */
+CLADE_API clade_status clade_optimize_step(clade_session *session, const clade_train_options *options, int64_t step);
+
+/* ---- measuring ---- */
+
+typedef struct clade_evaluation {
+    int64_t count;   /* samples */
+    double loss;     /* mean */
+    double accuracy; /* in [0, 1] */
+} clade_evaluation;
+
+/* ---- using a trained model ---- */
+
+typedef struct clade_predictor clade_predictor;
+
+/* The model in PATH: a run folder (its newest valid checkpoint) or a checkpoint file. CLADE_ERROR_INPUT when it is none,
+ * is damaged, or its model is not in the zoo. */
+CLADE_API clade_status clade_predictor_open(clade_device *device, const char *path, clade_predictor **predictor);
+CLADE_API void clade_predictor_free(clade_predictor *predictor);
+
+CLADE_API const clade_model *clade_predictor_model(const clade_predictor *predictor);
+CLADE_API const char *clade_predictor_path(const clade_predictor *predictor); /* the checkpoint file */
+CLADE_API int64_t clade_predictor_step(const clade_predictor *predictor);     /* training steps behind the weights */
+
+/* Loss and accuracy over DATASET, BATCH samples at a time (0: 250). */
+CLADE_API clade_status clade_predictor_evaluate(clade_predictor *predictor, clade_dataset *dataset, int64_t batch,
+                                                clade_evaluation *evaluation);
+
+/* Scores of COUNT images (count, channels, height, width): SCORES (count, classes), probabilities where the model ends in
+ * softmax. */
+CLADE_API clade_status clade_predictor_scores(clade_predictor *predictor, const float *images, int64_t count,
+                                              float *scores);
+
+/* The K largest of COUNT scores, largest first; of equals the first. CLASSES has room for K; returns how many. */
+CLADE_API int64_t clade_top_classes(const float *scores, int64_t count, int64_t k, int64_t *classes);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

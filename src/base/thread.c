@@ -1,0 +1,95 @@
+/* Threads, locks, the clock and signals, over POSIX.
+ *
+ * Initialising a mutex or condition cannot fail for want of anything that Clade asks of it on the systems supported
+ * (no shared or robust attributes), so those functions return nothing. */
+#include "base/thread.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+clade_status clade_thread_start(clade_context *context, clade_thread *thread, void *(*run)(void *), void *argument) {
+    int code = pthread_create(&thread->handle, NULL, run, argument);
+    if (code != 0) return clade_fail(context, CLADE_ERROR_SYSTEM, "no thread could be started: %s", strerror(code));
+    return CLADE_OK;
+}
+
+void clade_thread_join(clade_thread *thread) {
+    pthread_join(thread->handle, NULL);
+}
+
+void clade_mutex_init(clade_mutex *mutex) {
+    pthread_mutex_init(&mutex->handle, NULL);
+}
+void clade_mutex_destroy(clade_mutex *mutex) {
+    pthread_mutex_destroy(&mutex->handle);
+}
+void clade_mutex_lock(clade_mutex *mutex) {
+    pthread_mutex_lock(&mutex->handle);
+}
+void clade_mutex_unlock(clade_mutex *mutex) {
+    pthread_mutex_unlock(&mutex->handle);
+}
+
+void clade_condition_init(clade_condition *condition) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&condition->handle, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+void clade_condition_destroy(clade_condition *condition) {
+    pthread_cond_destroy(&condition->handle);
+}
+
+void clade_condition_wait(clade_condition *condition, clade_mutex *mutex) {
+    pthread_cond_wait(&condition->handle, &mutex->handle);
+}
+
+bool clade_condition_wait_for(clade_condition *condition, clade_mutex *mutex, double seconds) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    double whole = floor(seconds);
+    until.tv_sec += (time_t)whole;
+    until.tv_nsec += (long)((seconds - whole) * 1e9);
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_nsec -= 1000000000L;
+        until.tv_sec += 1;
+    }
+    return pthread_cond_timedwait(&condition->handle, &mutex->handle, &until) != ETIMEDOUT;
+}
+
+void clade_condition_signal_all(clade_condition *condition) {
+    pthread_cond_broadcast(&condition->handle);
+}
+
+double clade_clock_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* A signal belongs to the process, so this one flag is the process's too. */
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number) {
+    (void)number;
+    interrupted = 1;
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+}
+
+void clade_interrupts_catch(void) {
+    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+    sigemptyset(&action.sa_mask);
+    interrupted = 0;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+bool clade_interrupted(void) {
+    return interrupted != 0;
+}

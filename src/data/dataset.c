@@ -1,0 +1,239 @@
+/* Data sets as the caller sees them: opening by spec, reading, slices, splits and permuted labels. The kinds of source
+ * are in files of their own; a slice is a source here, which maps its indices into another data set's. */
+#include "data/dataset.h"
+
+#include "base/random.h"
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct kind {
+    const char *word, *usage;
+    clade_status (*open)(clade_context *context, const char *word, const char *rest, clade_dataset **train,
+                         clade_dataset **test);
+};
+
+static const struct kind kinds[] = {
+    { "digits", "digits[:TRAIN,TEST[,SEED]]", clade_digits_open },
+    { "mnist", "mnist:DIR", clade_idx_open_ten },
+    { "fashion", "fashion:DIR", clade_idx_open_ten },
+    { "idx", "idx:DIR", clade_idx_open },
+};
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
+
+static clade_status unknown_spec(clade_context *context, const char *spec) {
+    clade_text known = { .context = context };
+    for (size_t i = 0; i < KINDS; i++) {
+        clade_text_add(&known, "%s%s", i == 0 ? "" : ", ", kinds[i].usage);
+    }
+    clade_status status =
+        clade_fail(context, CLADE_ERROR_ARGUMENT, "unknown data set '%s'; known are: %s", spec, clade_text_get(&known));
+    clade_text_free(&known);
+    return status;
+}
+
+clade_status clade_dataset_open(clade_context *context, const char *spec, clade_dataset **train, clade_dataset **test) {
+    if (train) *train = NULL;
+    if (test) *test = NULL;
+    size_t length = strcspn(spec, ":");
+    for (size_t i = 0; i < KINDS; i++) {
+        if (strlen(kinds[i].word) != length || memcmp(kinds[i].word, spec, length) != 0) continue;
+        clade_status status =
+            kinds[i].open(context, kinds[i].word, spec[length] ? spec + length + 1 : NULL, train, test);
+        if (status != CLADE_OK && train) {
+            clade_dataset_free(*train);
+            *train = NULL;
+        }
+        if (status != CLADE_OK && test) {
+            clade_dataset_free(*test);
+            *test = NULL;
+        }
+        return status;
+    }
+    return unknown_spec(context, spec);
+}
+
+clade_status clade_dataset_new(clade_context *context, const clade_dataset_source *source, const char *word,
+                               const char *part, size_t data_bytes, clade_dataset **dataset) {
+    *dataset = NULL;
+    size_t name_bytes = strlen(word) + strlen(part) + 2;
+    clade_dataset *made = clade_allocate(context, 1, sizeof *made);
+    char *name = clade_allocate(context, name_bytes, 1);
+    void *data = clade_allocate(context, 1, data_bytes);
+    if (!made || !name || !data) {
+        clade_free(context, made);
+        clade_free(context, name);
+        clade_free(context, data);
+        return clade_fail_memory(context, sizeof *made + name_bytes + data_bytes, "a data set");
+    }
+    snprintf(name, name_bytes, "%s %s", word, part);
+    *made = (clade_dataset){ .context = context, .source = source, .info.name = name, .data = data };
+    *dataset = made;
+    return CLADE_OK;
+}
+
+void clade_dataset_free(clade_dataset *dataset) {
+    if (!dataset) return;
+    clade_context *context = dataset->context;
+    dataset->source->release(dataset);
+    clade_free(context, dataset->data);
+    clade_free(context, dataset->labels);
+    clade_free(context, (void *)(uintptr_t)dataset->info.name);
+    clade_free(context, dataset);
+}
+
+clade_dataset_info clade_dataset_describe(const clade_dataset *dataset) {
+    return dataset->info;
+}
+
+static int32_t label_of(const clade_dataset *dataset, int64_t index) {
+    return dataset->labels ? dataset->labels[index] : dataset->source->label(dataset, index);
+}
+
+clade_status clade_dataset_read(clade_dataset *dataset, const int64_t *indices, int64_t count, float *images,
+                                int32_t *labels) {
+    const clade_dataset_info *info = &dataset->info;
+    int64_t pixels = info->channels * info->height * info->width;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t index = indices[i];
+        if (index < 0 || index >= info->count) {
+            return clade_fail(dataset->context, CLADE_ERROR_ARGUMENT,
+                              "%s: no sample %" PRId64 "; there are %" PRId64 ", counted from 0", info->name, index,
+                              info->count);
+        }
+        if (labels) labels[i] = label_of(dataset, index);
+        if (!images) continue;
+        clade_status status = dataset->source->image(dataset, index, images + i * pixels);
+        if (status != CLADE_OK) return status;
+    }
+    return CLADE_OK;
+}
+
+void clade_scale_bytes(const uint8_t *bytes, int64_t count, float *out) {
+    for (int64_t i = 0; i < count; i++) {
+        out[i] = (float)bytes[i] / 255.0f;
+    }
+}
+
+/* ---- slices ---- */
+
+struct slice {
+    const clade_dataset *whole;
+    int64_t first;
+    int64_t *indices; /* into WHOLE; NULL: FIRST + index */
+};
+
+static int64_t index_in_whole(const struct slice *slice, int64_t index) {
+    return slice->indices ? slice->indices[index] : slice->first + index;
+}
+
+static clade_status slice_image(const clade_dataset *dataset, int64_t index, float *image) {
+    const struct slice *slice = dataset->data;
+    return slice->whole->source->image(slice->whole, index_in_whole(slice, index), image);
+}
+
+static int32_t slice_label(const clade_dataset *dataset, int64_t index) {
+    const struct slice *slice = dataset->data;
+    return label_of(slice->whole, index_in_whole(slice, index));
+}
+
+static void slice_release(clade_dataset *dataset) {
+    struct slice *slice = dataset->data;
+    clade_free(dataset->context, slice->indices);
+}
+
+static const clade_dataset_source slice_source = { slice_image, slice_label, slice_release };
+
+static clade_status slice_new(clade_dataset *whole, const char *part, int64_t count, clade_dataset **slice) {
+    clade_status status =
+        clade_dataset_new(whole->context, &slice_source, whole->info.name, part, sizeof(struct slice), slice);
+    if (status != CLADE_OK) return status;
+    const char *name = (*slice)->info.name;
+    (*slice)->info = whole->info;
+    (*slice)->info.name = name;
+    (*slice)->info.count = count;
+    ((struct slice *)(*slice)->data)->whole = whole;
+    return CLADE_OK;
+}
+
+clade_status clade_dataset_slice(clade_dataset *dataset, int64_t first, int64_t count, clade_dataset **slice) {
+    *slice = NULL;
+    if (first < 0 || count < 1 || count > dataset->info.count || first > dataset->info.count - count) {
+        return clade_fail(dataset->context, CLADE_ERROR_ARGUMENT,
+                          "%s: a slice of %" PRId64 " samples from %" PRId64 " on does not lie within its %" PRId64,
+                          dataset->info.name, count, first, dataset->info.count);
+    }
+    char part[64];
+    snprintf(part, sizeof part, "%" PRId64 "..%" PRId64, first, first + count - 1);
+    clade_status status = slice_new(dataset, part, count, slice);
+    if (status == CLADE_OK) ((struct slice *)(*slice)->data)->first = first;
+    return status;
+}
+
+/* Selection sampling (Knuth, TAOCP 2, 3.4.2, algorithm S): goes through the samples in order and takes each with the
+ * chance that leaves every subset of HELD_OUT equally likely. */
+static void choose_held_out(int64_t total, int64_t held_out, int64_t *rest, int64_t *held) {
+    clade_random random = clade_random_stream(0, "held-out", (uint64_t)total);
+    int64_t needed = held_out;
+    for (int64_t i = 0; i < total; i++) {
+        if (clade_random_uniform(&random) * (double)(total - i) < (double)needed) {
+            *held++ = i;
+            needed--;
+        } else {
+            *rest++ = i;
+        }
+    }
+}
+
+clade_status clade_dataset_split(clade_dataset *dataset, int64_t held_out, clade_dataset **rest, clade_dataset **held) {
+    *rest = *held = NULL;
+    int64_t total = dataset->info.count;
+    if (held_out < 1 || held_out >= total) {
+        return clade_fail(dataset->context, CLADE_ERROR_ARGUMENT,
+                          "%s: cannot hold %" PRId64 " of %" PRId64 " samples out", dataset->info.name, held_out,
+                          total);
+    }
+    clade_status status = slice_new(dataset, "less the held-out", total - held_out, rest);
+    if (status == CLADE_OK) status = slice_new(dataset, "held out", held_out, held);
+    if (status == CLADE_OK) {
+        struct slice *rest_slice = (*rest)->data, *held_slice = (*held)->data;
+        rest_slice->indices = clade_allocate(dataset->context, (size_t)(total - held_out), sizeof(int64_t));
+        held_slice->indices = clade_allocate(dataset->context, (size_t)held_out, sizeof(int64_t));
+        if (rest_slice->indices && held_slice->indices) {
+            choose_held_out(total, held_out, rest_slice->indices, held_slice->indices);
+        } else {
+            status = clade_fail_memory(dataset->context, (size_t)total * sizeof(int64_t), "a split's indices");
+        }
+    }
+    if (status != CLADE_OK) {
+        clade_dataset_free(*rest);
+        clade_dataset_free(*held);
+        *rest = *held = NULL;
+    }
+    return status;
+}
+
+clade_status clade_dataset_shuffle_labels(clade_dataset *dataset, uint64_t seed) {
+    int64_t count = dataset->info.count;
+    if (count > UINT32_MAX) {
+        return clade_fail(dataset->context, CLADE_ERROR_UNSUPPORTED, "%s: %" PRId64 " labels are too many to permute",
+                          dataset->info.name, count);
+    }
+    int32_t *labels = clade_allocate(dataset->context, (size_t)count, sizeof *labels);
+    if (!labels) return clade_fail_memory(dataset->context, (size_t)count * sizeof *labels, "the permuted labels");
+    for (int64_t i = 0; i < count; i++) {
+        labels[i] = label_of(dataset, i);
+    }
+    clade_random random = clade_random_stream(seed, "shuffle-labels", 0);
+    for (int64_t i = count - 1; i > 0; i--) {
+        int64_t j = clade_random_below(&random, (uint32_t)(i + 1));
+        int32_t kept = labels[i];
+        labels[i] = labels[j];
+        labels[j] = kept;
+    }
+    clade_free(dataset->context, dataset->labels);
+    dataset->labels = labels;
+    return CLADE_OK;
+}

@@ -1,0 +1,203 @@
+/* An open device: capabilities, OpenCL context, one in-order queue, memory, programs, commands.
+ *
+ * Memory: clade_buffer_new() allocates; clade_buffer_slice() cuts a sub-buffer out of a buffer, at an offset that is a
+ * multiple of clade_capabilities.slice_alignment. Programs: compiled at first need, kept in memory for the device's
+ * life and on disk across runs. Commands: a list of launches prepared once (kernels with their arguments set, local
+ * memory and group sizes checked against the limits) and enqueued many times without another OpenCL object. */
+#ifndef CLADE_DEVICE_DEVICE_H
+#define CLADE_DEVICE_DEVICE_H
+
+#include "clade/device.h"
+#include "device/opencl.h"
+
+/* What a device can do. Kernels and their choice depend on these and never on a vendor's name. */
+typedef struct clade_capabilities {
+    cl_device_type type;
+    bool is_cpu; /* type has CL_DEVICE_TYPE_CPU: groups of one work-item, wide vectors, blocking for caches */
+    bool local_memory_is_memory; /* CL_DEVICE_LOCAL_MEM_TYPE is CL_GLOBAL: local memory costs no less than global */
+    bool unified_memory;         /* host and device share memory */
+    bool fp64, fp16;
+    unsigned compute_units;
+    size_t max_group_size; /* work-items in a group */
+    size_t max_group_sizes[3];
+    size_t preferred_multiple; /* preferred multiple of a group's size; 1 when unknown */
+    size_t local_memory;       /* bytes for a group */
+    size_t global_memory, largest_allocation;
+    size_t slice_alignment; /* bytes: CL_DEVICE_MEM_BASE_ADDR_ALIGN, at least 128 */
+    unsigned float_vector;  /* native vector width of float; at least 1 */
+    bool subgroups;
+    bool profiling_works; /* a probe's timestamps were plausible (rusticl answers 1 ns) */
+} clade_capabilities;
+
+struct clade_device {
+    clade_context *context;
+    clade_opencl *opencl;
+    clade_capabilities capabilities;
+    cl_platform_id platform;
+    cl_device_id id;
+    cl_context cl_context;
+    cl_command_queue queue; /* in order; profiling when the device was opened so */
+    char name[256], platform_name[256], driver[256];
+    bool profiling;
+    struct clade_memory *memory;     /* statistics; src/device/memory.c */
+    struct clade_programs *programs; /* src/device/program.c */
+};
+
+/* Opens device INDEX with a profiling queue (clade_commands_time() needs it). */
+clade_status clade_device_open_profiling(clade_context *context, size_t index, clade_device **device);
+/* Waits until everything enqueued is done: between runs, never inside a step. */
+clade_status clade_device_finish(clade_device *device);
+/* Hands enqueued work to the device without waiting. */
+clade_status clade_device_flush(clade_device *device);
+
+/* ---- memory (memory.c) ---- */
+
+typedef struct clade_buffer {
+    clade_device *device;
+    cl_mem memory; /* a buffer or a sub-buffer */
+    size_t bytes;
+    bool is_slice;
+} clade_buffer;
+
+/* An uninitialised buffer of BYTES (at least 1) for WHAT, which error texts name. Over the device's largest allocation
+ * or total: CLADE_ERROR_MEMORY with the sizes. clade_buffer_free() leaves *BUFFER zeroed and accepts one. */
+clade_status clade_buffer_new(clade_device *device, size_t bytes, const char *what, clade_buffer *buffer);
+clade_status clade_buffer_slice(const clade_buffer *whole, size_t offset, size_t bytes, const char *what,
+                                clade_buffer *slice);
+void clade_buffer_free(clade_buffer *buffer);
+
+/* Blocking transfers, for set-up, checkpoints and tests. */
+clade_status clade_buffer_write(const clade_buffer *buffer, size_t offset, const void *data, size_t bytes);
+clade_status clade_buffer_read(const clade_buffer *buffer, size_t offset, void *data, size_t bytes);
+clade_status clade_buffer_fill(const clade_buffer *buffer, uint8_t byte);
+
+/* Transfers that only enqueue; DATA must stay as it is until a ticket taken afterwards is done. */
+clade_status clade_buffer_enqueue_write(const clade_buffer *buffer, const void *data, size_t bytes);
+
+/* A ticket: one read-back enqueued with its completion. The waiting is on a condition variable that the driver's
+ * callback signals, so no OpenCL call blocks. */
+typedef struct clade_ticket clade_ticket;
+clade_status clade_ticket_new(clade_device *device, clade_ticket **ticket);
+void clade_ticket_free(clade_ticket *ticket); /* waits first */
+/* Enqueues the read of BYTES from BUFFER into DATA, to be covered by the ticket's next clade_ticket_submit(). */
+clade_status clade_ticket_read(clade_ticket *ticket, const clade_buffer *buffer, void *data, size_t bytes);
+/* Marks the point in the queue: the ticket is done when everything enqueued before is done. Flushes. With no read since
+ * the last submit it enqueues a marker. */
+clade_status clade_ticket_submit(clade_ticket *ticket);
+bool clade_ticket_done(clade_ticket *ticket);         /* true also when never submitted */
+clade_status clade_ticket_wait(clade_ticket *ticket); /* the device's failure, if it failed */
+
+/* ---- programs (program.c, program_cache.c, kernel_source.c) ----
+ *
+ * Binaries lie in the folder "programs" of clade_cache_folder(). CLADE_PROGRAM_CACHE=none keeps them off the disk;
+ * CLADE_CACHE_LIMIT is the most bytes they may take (256 MiB). */
+
+/* The text of kernels/FILE with its `#include "..."` lines resolved (embedded at build, or read from the folder that
+ * CLADE_KERNELS names) and `#line` marks, so that a build log speaks of the file and line. The caller frees. */
+clade_status clade_kernel_source(clade_context *context, const char *file, char **source);
+
+/* A kernel of kernels/FILE compiled with OPTIONS ("-DTILE=8 -DT=float"; "" for none). Compiles at first need: memory,
+ * then disk, then the compiler. The kernel is new: the caller owns it and releases it with clade_cl_ReleaseKernel. On a
+ * failed build the error text holds the whole log with FILE and line, under one first line. */
+clade_status clade_program_kernel(clade_device *device, const char *file, const char *options, const char *kernel,
+                                  cl_kernel *out);
+/* The same for a generated source; TITLE stands for the file's name in logs ("fused"). */
+clade_status clade_program_generated(clade_device *device, const char *title, const char *source, const char *options,
+                                     const char *kernel, cl_kernel *out);
+
+typedef struct clade_program_statistics {
+    size_t compiled, from_disk, from_memory; /* programs, since the device was opened */
+    size_t rebuilt;                          /* disk entries found unreadable, truncated or foreign, and rebuilt */
+} clade_program_statistics;
+clade_program_statistics clade_device_programs(const clade_device *device);
+
+/* ---- commands (commands.c) ---- */
+
+typedef struct clade_commands clade_commands;
+
+typedef enum clade_argument_kind {
+    CLADE_ARGUMENT_BUFFER,
+    CLADE_ARGUMENT_INT,
+    CLADE_ARGUMENT_FLOAT,
+    CLADE_ARGUMENT_LOCAL, /* bytes of local memory */
+} clade_argument_kind;
+
+typedef struct clade_argument {
+    clade_argument_kind kind;
+    union {
+        const clade_buffer *buffer;
+        int64_t integer; /* passed as int: a value that does not fit is an error */
+        float real;
+        size_t bytes;
+    };
+} clade_argument;
+
+#define clade_buffer_argument(B) ((clade_argument){ .kind = CLADE_ARGUMENT_BUFFER, .buffer = (B) })
+#define clade_int_argument(I) ((clade_argument){ .kind = CLADE_ARGUMENT_INT, .integer = (I) })
+#define clade_float_argument(F) ((clade_argument){ .kind = CLADE_ARGUMENT_FLOAT, .real = (F) })
+#define clade_local_argument(N) ((clade_argument){ .kind = CLADE_ARGUMENT_LOCAL, .bytes = (N) })
+
+/* One kernel launch. Sizes are numbers of work-items; a zero in GLOBAL means 1; LOCAL of zeros lets commands.c pick a
+ * group that divides nothing: GLOBAL is rounded up to LOCAL, so kernels guard their edges. */
+typedef struct clade_launch {
+    const char *file;   /* in kernels/; NULL: SOURCE is generated text */
+    const char *source; /* with TITLE as its name */
+    const char *title;
+    const char *options; /* NULL: none */
+    const char *kernel;
+    const char *label; /* who asked: "conv1 direct"; for the profiler and error texts; copied */
+    size_t global[3], local[3];
+    const clade_argument *arguments;
+    size_t argument_count;
+    double flops, bytes; /* of one launch, for the profiler; 0: not stated */
+} clade_launch;
+
+clade_status clade_commands_new(clade_device *device, clade_commands **commands);
+void clade_commands_free(clade_commands *commands);
+
+/* Appends a launch, with everything checked that the driver would abort on: the group's size, and the kernel's own
+ * local memory plus the local arguments, against the device's and the kernel's limits. Buffers must outlive the list. */
+clade_status clade_commands_launch(clade_commands *commands, const clade_launch *launch);
+/* Appends a call that enqueues on the device's queue itself (CLBlast). DATA is copied (BYTES). */
+clade_status clade_commands_call(clade_commands *commands, const char *label, double flops,
+                                 clade_status (*call)(clade_device *device, void *data), const void *data,
+                                 size_t bytes);
+clade_status clade_commands_copy(clade_commands *commands, const char *label, const clade_buffer *from,
+                                 const clade_buffer *to, size_t bytes);
+clade_status clade_commands_fill(clade_commands *commands, const char *label, const clade_buffer *buffer, uint8_t byte);
+
+size_t clade_commands_count(const clade_commands *commands);
+/* Enqueues all, in order. No blocking call, no argument set, nothing created. */
+clade_status clade_commands_enqueue(clade_commands *commands);
+
+typedef struct clade_command_time {
+    const char *label;  /* of the command; owned by the list */
+    const char *kernel; /* kernel's name, or "" */
+    double seconds;     /* device time of the last clade_commands_time() */
+    double flops, bytes;
+} clade_command_time;
+
+/* Enqueues each command alone and waits for it, with its time by the device's clock where that works and by the host's
+ * elsewhere. TIMES has room for clade_commands_count() entries. For the profiler. */
+clade_status clade_commands_time(clade_commands *commands, clade_command_time *times);
+
+/* ---- GEMM by CLBlast (clblast.c) ---- */
+
+/* C = alpha * op(A) op(B) + beta * C, all row-major float32: op(A) is M x K, op(B) K x N, C M x N. Leading dimensions and
+ * offsets count floats; the stride between the matrices of a batch counts floats too (BATCH 1: plain GEMM). */
+typedef struct clade_gemm {
+    bool transpose_a, transpose_b;
+    int64_t m, n, k, batch;
+    float alpha, beta;
+    clade_buffer a, b, c; /* borrowed */
+    int64_t a_offset, b_offset, c_offset, lda, ldb, ldc, a_stride, b_stride, c_stride;
+} clade_gemm;
+
+/* Whether libclblast can be loaded (CLADE_CLBLAST_LIBRARY names another file); *WHY, when not NULL, says why not. */
+bool clade_clblast_available(clade_device *device, const char **why);
+/* Appends the GEMM to COMMANDS. CLBlast compiles its kernels now, not at the first enqueue. */
+clade_status clade_clblast_gemm(clade_commands *commands, const char *label, const clade_gemm *gemm);
+/* GEMMs run through CLBlast since the context was made. */
+uint64_t clade_clblast_calls(const clade_context *context);
+
+#endif

@@ -1,0 +1,132 @@
+/* What the files of the device room share and no other room sees: the state behind clade_opencl, the list of devices,
+ * and the steps between those files. */
+#ifndef CLADE_DEVICE_STATE_H
+#define CLADE_DEVICE_STATE_H
+
+#include "base/library.h"
+#include "device/device.h"
+
+#include <stdatomic.h>
+
+/* One device of the list, as it stood when the list was read. */
+typedef struct clade_device_record {
+    cl_platform_id platform;
+    cl_device_id id;
+    cl_device_type type;
+    char name[256], platform_name[256];
+    bool usable;    /* available, with a compiler, little-endian */
+    double size;    /* compute units x MHz: ranks devices of one type */
+    bool candidate; /* in a choice being made: not tried yet */
+    bool probed;    /* whether the probe kernel was tried, and how that went */
+    clade_status probe_status;
+    clade_property *properties; /* NULL until asked for */
+    size_t property_count;
+} clade_device_record;
+
+/* CLBlast's entry points and what is known of it (clblast.c). */
+typedef struct clade_clblast clade_clblast;
+
+struct clade_opencl {
+    clade_context *context;
+    clade_library library;
+    bool trace;
+    atomic_uint_fast64_t calls[CLADE_CL_COUNT];
+    atomic_uint_fast64_t blocking, bytes_read, creations;
+    atomic_int_fast64_t objects; /* made or retained, and not yet released */
+    atomic_int_fast64_t until_failure;
+    atomic_int failure_code;
+    atomic_bool failed;
+    clade_device_record *devices;
+    size_t device_count;
+    bool devices_read;
+    char *why; /* the phrase of the latest clade_device_choose() */
+    clade_clblast *clblast;
+#define CLADE_CL_POINTER(NAME, KIND, RESULT, PARAMETERS, ARGUMENTS, NOTE) RESULT(CL_API_CALL *NAME) PARAMETERS;
+    CLADE_OPENCL_CALLS(CLADE_CL_POINTER)
+#undef CLADE_CL_POINTER
+};
+
+/* ---- platform.c ---- */
+
+/* Reads the list of devices at first need. */
+clade_status clade_devices_read(clade_context *context, clade_opencl **opencl);
+/* The record of device INDEX, or CLADE_ERROR_ARGUMENT. */
+clade_status clade_devices_get(clade_context *context, size_t index, clade_device_record **record);
+void clade_devices_free(clade_opencl *opencl);
+/* A text property into TEXT, cut to fit, without trailing blanks. */
+cl_int clade_device_text(clade_opencl *opencl, cl_device_id id, cl_device_info name, char *text, size_t size);
+
+/* ---- capabilities.c ---- */
+
+clade_status clade_capabilities_read(clade_device *device);
+
+/* ---- probe.c ---- */
+
+/* Runs kernels/probe.cl and compares every number: whether the device computes at all. */
+clade_status clade_device_probe(clade_device *device);
+/* Times a launch on a profiling queue: whether its timestamps can be believed. */
+clade_status clade_device_probe_profiling(clade_device *device, bool *works);
+
+/* ---- memory.c ---- */
+
+clade_status clade_memory_new(clade_device *device);
+void clade_memory_free(clade_device *device);
+/* "13.8 GiB" for people. */
+typedef struct clade_size_text {
+    char text[32];
+} clade_size_text;
+clade_size_text clade_size_words(double bytes);
+
+/* ---- program.c ---- */
+
+clade_status clade_programs_new(clade_device *device);
+void clade_programs_free(clade_device *device);
+/* Puts onto the disk the programs that have been launched (all of them when ALL) and are not there yet. Called when the
+ * launches are known to be done: PoCL's binaries hold the code of those work-group sizes that have run, and a start from
+ * such a binary takes 2 ms where one saved right after the build takes 40. Never fails: a cache that cannot be written is
+ * only slower. */
+void clade_programs_save(clade_device *device, bool all);
+void clade_programs_launched(clade_device *device, cl_program launched);
+
+/* ---- program_cache.c ---- */
+
+/* What a disk entry stands under: SHA-256 of everything that decides the binary. */
+typedef struct clade_program_key {
+    uint8_t digest[32];
+} clade_program_key;
+
+/* IDENTITY: device, driver and platform in words. */
+clade_program_key clade_program_key_of(const char *identity, const char *source, const char *options);
+/* The folder of program binaries; NULL when the disk cache is off. The caller frees. */
+char *clade_program_cache_folder(clade_context *context);
+/* The entry of KEY in FOLDER. False when there is none, with *DAMAGED telling whether there was one that could not be
+ * used. The caller frees *BINARY. */
+bool clade_program_cache_load(clade_context *context, const char *folder, const clade_program_key *key,
+                              unsigned char **binary, size_t *bytes, bool *damaged);
+void clade_program_cache_store(clade_context *context, const char *folder, const clade_program_key *key,
+                               const unsigned char *binary, size_t bytes);
+
+/* ---- launch.c ---- */
+
+/* A launch made ready: a kernel of its own, its arguments set, its sizes settled and checked. */
+typedef struct clade_ready_launch {
+    cl_kernel kernel;
+    cl_program program; /* that the kernel is of; owned by the device */
+    size_t global[3], local[3];
+} clade_ready_launch;
+
+/* On failure nothing is left to release. */
+clade_status clade_launch_prepare(clade_device *device, const clade_launch *launch, clade_ready_launch *ready);
+
+/* ---- commands.c ---- */
+
+clade_device *clade_commands_device(const clade_commands *commands);
+
+/* ---- clblast.c ---- */
+
+clade_status clade_clblast_new(clade_opencl *opencl);
+void clade_clblast_free(clade_opencl *opencl);
+/* Releases what CLBlast keeps of a device about to be closed. */
+void clade_clblast_forget(clade_device *device);
+
+#endif

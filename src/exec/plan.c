@@ -1,0 +1,225 @@
+/* Making a plan: passes over the session's graph, sizes bound to numbers, an implementation for every node, a place for
+ * every value, and the list of commands that a run enqueues. */
+#include "exec/plan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- passes ---- */
+
+/* Puts GRAPH in the place of plan->graph; the session's own graph is not the plan's to free. */
+static bool advance(clade_plan *plan, clade_graph *graph) {
+    clade_graph_free(plan->graph);
+    plan->graph = graph;
+    return graph != NULL;
+}
+
+static const clade_graph *current(const clade_plan *plan) {
+    return plan->graph ? plan->graph : clade_session_graph(plan->session);
+}
+
+static clade_graph *infer(const clade_graph *graph, clade_value *targets, size_t count, bool updates) {
+    (void)updates; /* left out at inference */
+    return clade_pass_inference(graph, targets, count, NULL);
+}
+
+static clade_graph *simplify(const clade_graph *graph, clade_value *targets, size_t count, bool updates) {
+    return clade_pass_simplify(graph, targets, count, updates, NULL);
+}
+
+static clade_graph *fuse(const clade_graph *graph, clade_value *targets, size_t count, bool updates) {
+    return clade_pass_fuse(graph, targets, count, updates, NULL);
+}
+
+const clade_plan_pass clade_plan_passes[] = {
+    { "inference", true, infer }, { "simplify", false, simplify }, { "fuse", false, fuse }, { NULL, false, NULL }
+};
+
+static bool run_passes(clade_plan *plan) {
+    for (const clade_plan_pass *pass = clade_plan_passes; pass->name; pass++) {
+        if (pass->only_inference && !plan->inference) continue;
+        if (!advance(plan, pass->run(current(plan), plan->targets, plan->target_count, plan->updates))) return false;
+    }
+    return true;
+}
+
+/* ---- numbers ---- */
+
+static clade_status bind_value(clade_plan *plan, const clade_node *node, uint32_t output) {
+    const clade_type *type = &node->outputs[output];
+    clade_array *array = &plan->slots[plan->nodes[node->index].first_slot + output].array;
+    array->dtype = type->dtype;
+    array->rank = type->dims.rank;
+    array->count = clade_dims_value(plan->graph, &type->dims, plan->binding, array->size);
+    if (array->count <= 0 || array->count > (int64_t)(SIZE_MAX / 8))
+        return clade_fail(plan->context, CLADE_ERROR_ARGUMENT, "%s %s: %s at batch %" PRId64 " is not a possible size",
+                          node->op->name, node->name, clade_type_text(plan->graph, type), plan->binding.batch);
+    return CLADE_OK;
+}
+
+static clade_status bind_sizes(clade_plan *plan) {
+    const clade_graph *graph = plan->graph;
+    plan->nodes = clade_allocate(plan->context, graph->node_count + 1, sizeof *plan->nodes);
+    plan->committed = clade_allocate(plan->context, graph->update_count + 1, sizeof *plan->committed);
+    plan->aside = clade_allocate(plan->context, graph->update_count + 1, sizeof *plan->aside);
+    for (uint32_t i = 0; plan->nodes && i < graph->node_count; i++) {
+        plan->nodes[i].first_slot = plan->slot_count;
+        plan->slot_count += graph->nodes[i]->output_count;
+        for (int w = 0; w < CLADE_MAX_WORKSPACES; w++)
+            plan->nodes[i].workspaces[w] = -1;
+    }
+    plan->slots = clade_allocate(plan->context, plan->slot_count + 1, sizeof *plan->slots);
+    if (!plan->nodes || !plan->committed || !plan->aside || !plan->slots)
+        return clade_fail_memory(plan->context, plan->slot_count * sizeof *plan->slots, "a plan");
+    for (uint32_t i = 0; i < graph->node_count; i++)
+        for (uint32_t o = 0; o < graph->nodes[i]->output_count; o++) {
+            plan->slots[plan->nodes[i].first_slot + o].storage = -1;
+            plan->slots[plan->nodes[i].first_slot + o].root = plan->nodes[i].first_slot + o;
+            clade_status status = bind_value(plan, graph->nodes[i], o);
+            if (status != CLADE_OK) return status;
+        }
+    return CLADE_OK;
+}
+
+/* ---- choices ---- */
+
+static clade_status choose_implementations(clade_plan *plan) {
+    for (uint32_t i = 0; i < plan->graph->node_count; i++) {
+        const clade_node *node = plan->graph->nodes[i];
+        if (!node->op->implementations || node->op->view) continue;
+        clade_site site;
+        clade_plan_site(plan, node, &site);
+        clade_text reasons = { .context = plan->context };
+        clade_status status =
+            clade_choose(&site, clade_session_choice_table(plan->session), &plan->nodes[i].implementation, &reasons);
+        plan->nodes[i].reasons = clade_arena_string(&plan->arena, clade_text_get(&reasons));
+        clade_text_free(&reasons);
+        if (status != CLADE_OK) return status;
+    }
+    return CLADE_OK;
+}
+
+/* ---- life ---- */
+
+static clade_status copy_request(clade_plan *plan, const clade_plan_request *request) {
+    size_t bytes = (request->target_count + 1) * sizeof(clade_value);
+    clade_value *requested = clade_arena_allocate(&plan->arena, 1, bytes);
+    plan->targets = clade_arena_allocate(&plan->arena, 1, bytes);
+    if (!requested || !plan->targets) return clade_fail_memory(plan->context, bytes, "a plan");
+    for (size_t i = 0; i < request->target_count; i++) {
+        if (!clade_value_valid(request->targets[i]) || request->targets[i].graph != clade_session_graph(plan->session))
+            return clade_fail(plan->context, CLADE_ERROR_ARGUMENT, "target %zu is no value of the session's graph", i);
+        requested[i] = plan->targets[i] = request->targets[i];
+    }
+    plan->requested = requested;
+    plan->target_count = request->target_count;
+    return CLADE_OK;
+}
+
+clade_status clade_plan_new(clade_session *session, const clade_plan_request *request, clade_plan **out) {
+    clade_context *context = clade_session_device(session)->context;
+    *out = NULL;
+    clade_plan *plan = clade_allocate(context, 1, sizeof *plan);
+    if (!plan) return clade_fail_memory(context, sizeof *plan, "a plan");
+    *plan = (clade_plan){ .session = session,
+                          .context = context,
+                          .arena = { .context = context },
+                          .binding = request->binding,
+                          .updates = request->updates,
+                          .inference = request->inference,
+                          .poison = clade_environment("CLADE_POISON") != NULL };
+    clade_status status = copy_request(plan, request);
+    if (status == CLADE_OK && !run_passes(plan)) status = CLADE_ERROR_MEMORY; /* the pass has said why */
+    if (status == CLADE_OK) status = bind_sizes(plan);
+    if (status == CLADE_OK) status = choose_implementations(plan);
+    if (status == CLADE_OK) status = clade_plan_place(plan);
+    if (status == CLADE_OK) status = clade_plan_record(plan);
+    if (status != CLADE_OK) {
+        clade_plan_free(plan);
+        return status;
+    }
+    *out = plan;
+    return CLADE_OK;
+}
+
+void clade_plan_free(clade_plan *plan) {
+    if (!plan) return;
+    clade_commands_free(plan->commands);
+    for (size_t i = 0; i < plan->storage_count; i++)
+        if (!plan->storages[i].borrowed) clade_buffer_free(&plan->storages[i].buffer);
+    for (size_t i = 0; plan->slabs && i < plan->slab_count; i++)
+        clade_buffer_free(&plan->slabs[i]);
+    clade_free(plan->context, plan->slabs);
+    clade_free(plan->context, plan->storages);
+    clade_free(plan->context, plan->slots);
+    clade_free(plan->context, plan->nodes);
+    clade_free(plan->context, plan->committed);
+    clade_free(plan->context, plan->aside);
+    clade_graph_free(plan->graph);
+    clade_arena_clear(&plan->arena);
+    clade_free(plan->context, plan);
+}
+
+/* ---- use ---- */
+
+const clade_buffer *clade_plan_input(const clade_plan *plan, clade_value input) {
+    clade_value found = clade_graph_find(plan->graph, clade_op_input.name, clade_value_node(input)->name);
+    if (!clade_value_valid(found)) return NULL;
+    return &plan->storages[clade_plan_root_of(plan, found)->storage].buffer;
+}
+
+const clade_buffer *clade_plan_target(const clade_plan *plan, size_t index) {
+    return &plan->storages[clade_plan_root_of(plan, plan->targets[index])->storage].buffer;
+}
+
+clade_status clade_plan_enqueue(clade_plan *plan) {
+    clade_status status = clade_session_send_scalars(plan->session);
+    return status == CLADE_OK ? clade_commands_enqueue(plan->commands) : status;
+}
+
+clade_plan_memory clade_plan_memory_use(const clade_plan *plan) {
+    clade_plan_memory use = plan->memory;
+    use.states = (size_t)clade_session_state_floats(plan->session) * sizeof(float);
+    return use;
+}
+
+clade_commands *clade_plan_commands(clade_plan *plan) {
+    return plan->commands;
+}
+
+/* ---- words ---- */
+
+static void explain_array(const clade_array *array, clade_text *out) {
+    clade_text_add(out, " (");
+    for (int32_t i = 0; i < array->rank; i++)
+        clade_text_add(out, "%s%" PRId64, i ? "x" : "", array->size[i]);
+    clade_text_add(out, ")");
+}
+
+/* The reasons, each line indented. */
+static void explain_reasons(const char *reasons, clade_text *out) {
+    while (reasons && *reasons) {
+        size_t length = strcspn(reasons, "\n");
+        clade_text_add(out, "        %.*s\n", (int)length, reasons);
+        reasons += length + (reasons[length] == '\n');
+    }
+}
+
+void clade_plan_explain(const clade_plan *plan, clade_text *out) {
+    for (uint32_t i = 0; i < plan->graph->node_count; i++) {
+        const clade_node *node = plan->graph->nodes[i];
+        const clade_plan_node *planned = &plan->nodes[i];
+        clade_text_add(out, "%4u  %s %s:", i, node->op->name, node->name);
+        for (uint32_t k = 0; k < node->input_count; k++)
+            explain_array(&clade_plan_slot_of(plan, node->inputs[k])->array, out);
+        clade_text_add(out, " ->");
+        for (uint32_t o = 0; o < node->output_count; o++)
+            explain_array(&plan->slots[planned->first_slot + o].array, out);
+        clade_text_add(out, "  [%s]\n",
+                       planned->implementation ? planned->implementation->name
+                       : node->op->view        ? "view"
+                                               : "held");
+        explain_reasons(planned->reasons, out);
+    }
+}

@@ -1,0 +1,98 @@
+/* Inside a plan: the session's graph after the passes, every value's place in memory, and the commands of one run. */
+#ifndef CLADE_EXEC_PLAN_H
+#define CLADE_EXEC_PLAN_H
+
+#include "exec/session.h"
+#include "ops/op.h"
+#include "passes/passes.h"
+#include "tune/choose.h"
+
+/* A stretch of device memory that one value after another may occupy. */
+typedef struct clade_storage {
+    clade_buffer buffer;     /* a slice of a slab, owned; or the session's own buffer, borrowed */
+    bool borrowed;           /* a state's or a scalar's: outlives the plan */
+    clade_interval interval; /* of one that is not borrowed */
+    uint32_t occupant;       /* the slot of the value that lies there last */
+    const char *name;        /* of the node that first lies there */
+} clade_storage;
+
+/* What is known of one node when its plan is made. */
+typedef struct clade_plan_node {
+    uint32_t first_slot;                        /* of its outputs, in plan->slots */
+    size_t first_command;                       /* the place in the list where its commands begin */
+    const clade_implementation *implementation; /* NULL: no launch (leaves and views) */
+    const char *reasons;                        /* of the choice, a line for each candidate */
+    int32_t workspaces[CLADE_MAX_WORKSPACES];   /* storages; -1: none */
+} clade_plan_node;
+
+/* One value: its numbers, and where it lies. */
+typedef struct clade_plan_slot {
+    clade_array array;
+    uint32_t root;    /* the slot whose memory it is: its own, or that of what it views */
+    int32_t storage;  /* of a root */
+    int32_t last_use; /* of a root: the last node that reads it, the node count when it is read after the run */
+} clade_plan_slot;
+
+struct clade_plan {
+    clade_session *session;
+    clade_context *context;
+    clade_graph *graph; /* after the passes */
+    clade_arena arena;
+    clade_value *targets;         /* in `graph` */
+    const clade_value *requested; /* as asked for, in the session's graph */
+    size_t target_count;
+    clade_binding binding;
+    bool updates, inference, poison;
+    clade_plan_node *nodes;
+    clade_plan_slot *slots;
+    uint32_t slot_count;
+    clade_storage *storages;
+    size_t storage_count, storage_capacity;
+    bool *committed; /* by update: its value is written straight into the state */
+    int32_t *aside;  /* by update: the storage of a copy of the state that it is set from; -1: none */
+    clade_buffer *slabs;
+    size_t slab_count;
+    clade_plan_memory memory;
+    clade_commands *commands;
+    size_t update_command;   /* the place in the list where the copies of new states begin */
+    struct clade_plan *next; /* of the session's plans */
+};
+
+/* The passes that make a plan's graph of a session's, in order, ended by a NULL name. */
+typedef struct clade_plan_pass {
+    const char *name;
+    bool only_inference;
+    clade_graph *(*run)(const clade_graph *graph, clade_value *targets, size_t count, bool updates);
+} clade_plan_pass;
+extern const clade_plan_pass clade_plan_passes[];
+
+clade_status clade_plan_new(clade_session *session, const clade_plan_request *request, clade_plan **plan);
+void clade_plan_free(clade_plan *plan);
+
+/* ---- plan_memory.c ---- */
+
+/* Gives every value a storage, and every storage a place in the slabs, which it allocates. Implementations are chosen. */
+clade_status clade_plan_place(clade_plan *plan);
+clade_plan_slot *clade_plan_slot_of(const clade_plan *plan, clade_value value);
+/* The slot that holds VALUE's memory: its own, or that of what it views. */
+clade_plan_slot *clade_plan_root_of(const clade_plan *plan, clade_value value);
+
+/* ---- plan_record.c ---- */
+
+/* The site of a node, with buffers once they are placed. */
+void clade_plan_site(const clade_plan *plan, const clade_node *node, clade_site *site);
+/* Fills the list of commands. */
+clade_status clade_plan_record(clade_plan *plan);
+
+/* ---- session.c ---- */
+
+/* The buffer that the session keeps for a leaf of a plan's graph (a state, a scalar, the random state), by name; NULL
+ * for others. */
+const clade_buffer *clade_session_leaf(const clade_session *session, const clade_node *leaf);
+clade_device *clade_session_device(const clade_session *session);
+const clade_graph *clade_session_graph(const clade_session *session);
+clade_choices *clade_session_choice_table(clade_session *session);
+/* Enqueues the write of the scalars when they have changed since the last run. */
+clade_status clade_session_send_scalars(clade_session *session);
+
+#endif

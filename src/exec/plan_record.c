@@ -1,0 +1,80 @@
+/* A plan's commands: each node's launches in order, then the updates that could not be written in place. With poisoning
+ * on (a test's tool) memory is filled with NaNs before a value comes to lie there and after it is dead. */
+#include "exec/plan.h"
+
+#include <stdio.h>
+
+static clade_array array_of(const clade_plan *plan, clade_value value) {
+    clade_array array = clade_plan_slot_of(plan, value)->array;
+    int32_t storage = clade_plan_root_of(plan, value)->storage;
+    array.buffer = storage >= 0 && plan->storages[storage].buffer.memory ? &plan->storages[storage].buffer : NULL;
+    return array;
+}
+
+void clade_plan_site(const clade_plan *plan, const clade_node *node, clade_site *site) {
+    *site = (clade_site){ .node = node, .device = clade_session_device(plan->session), .binding = plan->binding };
+    for (uint32_t i = 0; i < node->input_count; i++)
+        site->in[i] = array_of(plan, node->inputs[i]);
+    for (uint32_t i = 0; i < node->output_count; i++)
+        site->out[i] = array_of(plan, (clade_value){ plan->graph, node->index, i });
+    for (int w = 0; w < CLADE_MAX_WORKSPACES; w++) {
+        int32_t storage = plan->nodes[node->index].workspaces[w];
+        site->workspace[w] = storage >= 0 ? &plan->storages[storage].buffer : NULL;
+    }
+    site->label = node->name[0] ? node->name : node->op->name;
+}
+
+/* Fills what begins (or, AFTERWARDS, what ended) at node INDEX with bytes of ones: NaN as a float, -1 as an int. */
+static clade_status poison(clade_plan *plan, int32_t index, bool afterwards) {
+    for (size_t i = 0; plan->poison && i < plan->storage_count; i++) {
+        const clade_storage *storage = &plan->storages[i];
+        int32_t moment = afterwards ? storage->interval.last : storage->interval.first;
+        if (storage->borrowed || moment != index) continue;
+        clade_status status = clade_commands_fill(plan->commands, "poison", &storage->buffer, 0xFF);
+        if (status != CLADE_OK) return status;
+    }
+    return CLADE_OK;
+}
+
+static clade_status record_copy(clade_plan *plan, clade_value state, const clade_buffer *from, const clade_buffer *to) {
+    return clade_commands_copy(plan->commands, clade_value_node(state)->name, from, to, to->bytes);
+}
+
+/* The updates left over: first the states that others are set from are copied aside, then all are set. */
+static clade_status record_updates(clade_plan *plan) {
+    clade_status status = CLADE_OK;
+    uint32_t count = plan->updates ? plan->graph->update_count : 0;
+    const clade_update_entry *updates = plan->graph->updates;
+    for (uint32_t i = 0; status == CLADE_OK && i < count; i++)
+        if (plan->aside[i] >= 0)
+            status = record_copy(plan, updates[i].state, array_of(plan, updates[i].value).buffer,
+                                 &plan->storages[plan->aside[i]].buffer);
+    for (uint32_t i = 0; status == CLADE_OK && i < count; i++) {
+        if (plan->committed[i]) continue;
+        const clade_buffer *from =
+            plan->aside[i] >= 0 ? &plan->storages[plan->aside[i]].buffer : array_of(plan, updates[i].value).buffer;
+        status = record_copy(plan, updates[i].state, from, array_of(plan, updates[i].state).buffer);
+    }
+    return status;
+}
+
+clade_status clade_plan_record(clade_plan *plan) {
+    clade_status status = clade_commands_new(clade_session_device(plan->session), &plan->commands);
+    for (uint32_t i = 0; status == CLADE_OK && i < plan->graph->node_count; i++) {
+        const clade_implementation *implementation = plan->nodes[i].implementation;
+        plan->nodes[i].first_command = clade_commands_count(plan->commands);
+        if (!implementation) continue;
+        clade_site site;
+        clade_plan_site(plan, plan->graph->nodes[i], &site);
+        char label[160];
+        snprintf(label, sizeof label, "%.70s%s%.70s", site.node->name, site.node->name[0] ? " " : "",
+                 site.node->op->name);
+        site.label = label;
+        status = poison(plan, (int32_t)i, false);
+        if (status == CLADE_OK) status = implementation->record(&site, plan->commands);
+        if (status == CLADE_OK) status = poison(plan, (int32_t)i, true);
+    }
+    if (status != CLADE_OK) return status;
+    plan->update_command = clade_commands_count(plan->commands);
+    return record_updates(plan);
+}

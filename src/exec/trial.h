@@ -1,0 +1,27 @@
+/* One implementation tried on one node: arrays between guard bytes, run twice over different garbage, compared with
+ * the reference. */
+#ifndef CLADE_EXEC_TRIAL_H
+#define CLADE_EXEC_TRIAL_H
+
+#include "ops/op.h"
+
+typedef struct clade_trial_request {
+    clade_device *device;
+    const clade_node *node; /* its inputs are leaves */
+    const clade_implementation *implementation;
+    clade_binding binding;
+    const clade_tensor *in;       /* contents of the inputs */
+    const clade_tensor *expected; /* of the outputs */
+    double tolerance;
+    int in_place;          /* the input over which output 0 is written, or -1 */
+    bool separate_buffers; /* see clade_selftest_options */
+} clade_trial_request;
+
+/* SITE for NODE under BINDING without buffers: for asking whether an implementation is applicable. */
+clade_status clade_trial_site(clade_device *device, const clade_node *node, clade_binding binding, clade_site *site);
+
+/* Runs the trial. *PASSED says whether it held; if not, WHY says what did not. *ERROR is the largest relative error. A
+ * status other than CLADE_OK is a fault of the machinery: host memory, the device's memory. */
+clade_status clade_trial_run(const clade_trial_request *request, bool *passed, double *error, clade_text *why);
+
+#endif

@@ -1,0 +1,383 @@
+/* 2-D convolution as networks mean it (a correlation; no flip), and its two gradients:
+ *   conv2d                  x (N,GC,H,W), w (GK,C,R,S)  -> y (N,GK,P,Q)
+ *       y[n,k,p,q] = sum over c,r,s of x[n,c, p*sh - top + r*dh, q*sw - left + s*dw] * w[k,c,r,s]
+ *   conv2d_data_gradient    dy, w -> dx: dx[n,c,h,w] = sum over the k,p,q,r,s that read x[n,c,h,w] above of dy * w
+ *   conv2d_filter_gradient  x, dy -> dw: dw[k,c,r,s] = sum over n,p,q of dy * x
+ * in each of the G groups; outside the image x is 0. The three are the partial derivatives of one trilinear sum, so that
+ * the gradient of each is built from the other two. */
+#include "ops/convolution.h"
+
+#include <stddef.h>
+#include <string.h>
+
+typedef clade_conv2d_attributes attributes;
+
+#define GEOMETRY                                                                                                       \
+    { "stride", CLADE_ATTRIBUTE_INT, offsetof(attributes, stride), 2 },                                                \
+        { "pad", CLADE_ATTRIBUTE_INT, offsetof(attributes, pad), 4 },                                                  \
+        { "dilation", CLADE_ATTRIBUTE_INT, offsetof(attributes, dilation), 2 }, {                                      \
+        "groups", CLADE_ATTRIBUTE_INT, offsetof(attributes, groups), 0                                                 \
+    }
+
+static const clade_attribute schema[] = { GEOMETRY, { NULL, 0, 0, 0 } };
+static const clade_attribute data_schema[] = {
+    GEOMETRY,
+    { "image", CLADE_ATTRIBUTE_INT, offsetof(attributes, image), 2 },
+    { NULL, 0, 0, 0 },
+};
+static const clade_attribute filter_schema[] = {
+    GEOMETRY,
+    { "kernel", CLADE_ATTRIBUTE_INT, offsetof(attributes, kernel), 2 },
+    { NULL, 0, 0, 0 },
+};
+
+/* ---- types ---- */
+
+static bool attributes_good(const attributes *a, clade_text *why) {
+    const char *wrong = NULL;
+    for (int i = 0; i < 2; i++) {
+        if (a->stride[i] < 1) wrong = "a stride of at least 1";
+        if (a->dilation[i] < 1) wrong = "a dilation of at least 1";
+        if (a->pad[i] < 0 || a->pad[2 + i] < 0) wrong = "padding of at least 0";
+    }
+    if (a->groups < 1) wrong = "at least 1 group";
+    if (wrong != NULL) clade_text_add(why, "expected %s", wrong);
+    return wrong == NULL;
+}
+
+/* An array of rank 4 whose axes from FIRST_FIXED on are numbers of at least 1. */
+static bool images_good(const clade_type *type, int first_fixed, const char *what, clade_text *why) {
+    bool good = type->dtype == CLADE_F32 && type->dims.rank == 4;
+    for (int i = first_fixed; i < 4 && good; i++) {
+        good = type->dims.size[i] >= 1;
+    }
+    if (!good) clade_text_add(why, "expected %s of fixed sizes, float32", what);
+    return good;
+}
+
+/* P and Q, or a reason why there are none. */
+static bool out_sizes(const attributes *a, const int64_t image[2], const int64_t kernel[2], int64_t out[2],
+                      clade_text *why) {
+    for (int i = 0; i < 2; i++) {
+        const int64_t room = image[i] + a->pad[i] + a->pad[2 + i] - a->dilation[i] * (kernel[i] - 1) - 1;
+        if (kernel[i] < 1 || room < 0) {
+            clade_text_add(why, "the kernel's %s of %lld (dilation %lld) does not fit into %lld with padding",
+                           i == 0 ? "height" : "width", (long long)kernel[i], (long long)a->dilation[i],
+                           (long long)(image[i] + a->pad[i] + a->pad[2 + i]));
+            return false;
+        }
+        out[i] = room / a->stride[i] + 1;
+    }
+    return true;
+}
+
+static bool infer_forward(const clade_node *node, clade_type out[], clade_text *why) {
+    const attributes *a = node->attributes;
+    const clade_type *x = clade_value_type(node->inputs[0]), *w = clade_value_type(node->inputs[1]);
+    if (!attributes_good(a, why) || !images_good(x, 1, "x (N, C, H, W)", why) ||
+        !images_good(w, 0, "weights (filters, C/groups, height, width)", why))
+        return false;
+    const int64_t *xs = x->dims.size, *ws = w->dims.size;
+    int64_t pixels[2];
+    if (ws[1] * a->groups != xs[1] || ws[0] % a->groups != 0) {
+        clade_text_add(why, "expected C = %lld * groups and filters divisible by groups = %lld", (long long)ws[1],
+                       (long long)a->groups);
+        return false;
+    }
+    if (!out_sizes(a, xs + 2, ws + 2, pixels, why)) return false;
+    out[0] = (clade_type){ CLADE_F32, clade_shape(xs[0], ws[0], pixels[0], pixels[1]) };
+    return true;
+}
+
+static bool infer_data_gradient(const clade_node *node, clade_type out[], clade_text *why) {
+    const attributes *a = node->attributes;
+    const clade_type *dy = clade_value_type(node->inputs[0]), *w = clade_value_type(node->inputs[1]);
+    if (!attributes_good(a, why) || !images_good(dy, 1, "dy (N, filters, P, Q)", why) ||
+        !images_good(w, 0, "weights (filters, C/groups, height, width)", why))
+        return false;
+    const int64_t *ys = dy->dims.size, *ws = w->dims.size;
+    int64_t pixels[2];
+    if (!out_sizes(a, a->image, ws + 2, pixels, why)) return false;
+    if (ys[1] != ws[0] || ws[0] % a->groups != 0 || ys[2] != pixels[0] || ys[3] != pixels[1]) {
+        clade_text_add(why, "expected dy (N, %lld, %lld, %lld)", (long long)ws[0], (long long)pixels[0],
+                       (long long)pixels[1]);
+        return false;
+    }
+    out[0] = (clade_type){ CLADE_F32, clade_shape(ys[0], ws[1] * a->groups, a->image[0], a->image[1]) };
+    return true;
+}
+
+static bool infer_filter_gradient(const clade_node *node, clade_type out[], clade_text *why) {
+    const attributes *a = node->attributes;
+    const clade_type *x = clade_value_type(node->inputs[0]), *dy = clade_value_type(node->inputs[1]);
+    if (!attributes_good(a, why) || !images_good(x, 1, "x (N, C, H, W)", why) ||
+        !images_good(dy, 1, "dy (N, filters, P, Q)", why))
+        return false;
+    const int64_t *xs = x->dims.size, *ys = dy->dims.size;
+    int64_t pixels[2];
+    if (!out_sizes(a, xs + 2, a->kernel, pixels, why)) return false;
+    if (xs[0] != ys[0] || xs[1] % a->groups != 0 || ys[1] % a->groups != 0 || ys[2] != pixels[0] ||
+        ys[3] != pixels[1]) {
+        clade_text_add(why,
+                       "expected x and dy of the same N, dy (N, filters, %lld, %lld), and both channels divisible by "
+                       "groups = %lld",
+                       (long long)pixels[0], (long long)pixels[1], (long long)a->groups);
+        return false;
+    }
+    out[0] = (clade_type){ CLADE_F32, clade_shape(ys[1], xs[1] / a->groups, a->kernel[0], a->kernel[1]) };
+    return true;
+}
+
+/* ---- gradients ---- */
+
+static clade_value append(const clade_tape *tape, const clade_op *op, const attributes *a, clade_value one,
+                          clade_value other) {
+    return clade_append(tape->graph, op, "", a, (clade_value[]){ one, other }, 2);
+}
+
+/* Each gradient's node needs sizes that its inputs do not say: those of what it is the gradient of. */
+static clade_value data_gradient_for(const clade_tape *tape, const attributes *from, clade_value dy, clade_value w,
+                                     clade_value x) {
+    attributes a = *from;
+    memcpy(a.image, clade_value_type(x)->dims.size + 2, sizeof a.image);
+    return append(tape, &clade_op_conv2d_data_gradient, &a, dy, w);
+}
+
+static clade_value filter_gradient_for(const clade_tape *tape, const attributes *from, clade_value x, clade_value dy,
+                                       clade_value w) {
+    attributes a = *from;
+    memcpy(a.kernel, clade_value_type(w)->dims.size + 2, sizeof a.kernel);
+    return append(tape, &clade_op_conv2d_filter_gradient, &a, x, dy);
+}
+
+static void gradient_forward(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
+    clade_value x = node->inputs[0], w = node->inputs[1];
+    if (tape->wanted[0]) dx[0] = data_gradient_for(tape, node->attributes, dy[0], w, x);
+    if (tape->wanted[1]) dx[1] = filter_gradient_for(tape, node->attributes, x, dy[0], w);
+}
+
+static void gradient_data_gradient(clade_tape *tape, const clade_node *node, const clade_value dz[], clade_value dx[]) {
+    clade_value dy = node->inputs[0], w = node->inputs[1];
+    if (tape->wanted[0]) dx[0] = append(tape, &clade_op_conv2d, node->attributes, dz[0], w);
+    if (tape->wanted[1]) dx[1] = filter_gradient_for(tape, node->attributes, dz[0], dy, w);
+}
+
+static void gradient_filter_gradient(clade_tape *tape, const clade_node *node, const clade_value dz[],
+                                     clade_value dx[]) {
+    clade_value x = node->inputs[0], dy = node->inputs[1];
+    if (tape->wanted[0]) dx[0] = data_gradient_for(tape, node->attributes, dy, dz[0], x);
+    if (tape->wanted[1]) dx[1] = append(tape, &clade_op_conv2d, node->attributes, x, dz[0]);
+}
+
+/* ---- sizes ---- */
+
+static clade_convolution sizes_of(const attributes *a, const int64_t *x, const int64_t *w, const int64_t *y) {
+    clade_convolution c = {
+        .batch = x[0],
+        .groups = a->groups,
+        .channels = w[1],
+        .filters = w[0] / a->groups,
+        .image = { x[2], x[3] },
+        .out = { y[2], y[3] },
+        .kernel = { w[2], w[3] },
+        .taps = w[2] * w[3],
+        .pixels = y[2] * y[3],
+    };
+    memcpy(c.stride, a->stride, sizeof c.stride);
+    memcpy(c.pad, a->pad, sizeof c.pad);
+    memcpy(c.dilation, a->dilation, sizeof c.dilation);
+    return c;
+}
+
+/* Which of x, w and y (0, 1, 2) are a row's inputs and its output. */
+typedef struct roles {
+    int in[2], out;
+} roles;
+
+static roles roles_of(const clade_op *op) {
+    if (op == &clade_op_conv2d) return (roles){ { 0, 1 }, 2 };
+    if (op == &clade_op_conv2d_data_gradient) return (roles){ { 2, 1 }, 0 };
+    return (roles){ { 0, 2 }, 1 };
+}
+
+clade_convolution clade_convolution_at(const clade_site *site) {
+    const roles role = roles_of(site->node->op);
+    const int64_t *sizes[3];
+    sizes[role.in[0]] = site->in[0].size;
+    sizes[role.in[1]] = site->in[1].size;
+    sizes[role.out] = site->out[0].size;
+    return sizes_of(site->node->attributes, sizes[0], sizes[1], sizes[2]);
+}
+
+double clade_convolution_flops(const clade_site *site) {
+    const clade_convolution c = clade_convolution_at(site);
+    return 2.0 * (double)(c.batch * c.groups * c.filters) * (double)c.pixels * (double)(c.channels * c.taps);
+}
+
+/* ---- the reference: one loop over the trilinear sum; what the row puts out takes the product of the other two ---- */
+
+/* For output pixel (p, q) of filter K of group G in image N. ARRAY holds x, w, y. */
+static void add_products(const clade_convolution *c, double *const array[3], int out, int64_t n, int64_t g, int64_t k,
+                         int64_t p, int64_t q) {
+    const int one = (out + 1) % 3, other = (out + 2) % 3;
+    int64_t at[3];
+    at[2] = (((n * c->groups + g) * c->filters + k) * c->out[0] + p) * c->out[1] + q;
+    for (int64_t tap = 0; tap < c->channels * c->taps; tap++) {
+        const int64_t channel = tap / c->taps, r = tap % c->taps / c->kernel[1], s = tap % c->kernel[1];
+        const int64_t h = p * c->stride[0] - c->pad[0] + r * c->dilation[0];
+        const int64_t w = q * c->stride[1] - c->pad[1] + s * c->dilation[1];
+        if (h < 0 || h >= c->image[0] || w < 0 || w >= c->image[1]) continue;
+        at[0] = (((n * c->groups + g) * c->channels + channel) * c->image[0] + h) * c->image[1] + w;
+        at[1] = (g * c->filters + k) * c->channels * c->taps + tap;
+        array[out][at[out]] += array[one][at[one]] * array[other][at[other]];
+    }
+}
+
+static void reference(const clade_node *node, const clade_tensor in[], clade_tensor out[]) {
+    const roles role = roles_of(node->op);
+    const clade_tensor *tensor[3];
+    double *array[3];
+    tensor[role.in[0]] = &in[0];
+    tensor[role.in[1]] = &in[1];
+    tensor[role.out] = &out[0];
+    for (int i = 0; i < 3; i++) {
+        array[i] = tensor[i]->data;
+    }
+    memset(out[0].data, 0, (size_t)out[0].count * sizeof(double));
+    const clade_convolution c = sizes_of(node->attributes, tensor[0]->size, tensor[1]->size, tensor[2]->size);
+    for (int64_t n = 0; n < c.batch; n++)
+        for (int64_t g = 0; g < c.groups; g++)
+            for (int64_t k = 0; k < c.filters; k++)
+                for (int64_t pixel = 0; pixel < c.pixels; pixel++)
+                    add_products(&c, array, role.out, n, g, k, pixel / c.out[1], pixel % c.out[1]);
+}
+
+/* ---- cases: the same geometries for the three rows ---- */
+
+/* N, groups, channels and filters of a group; H, W, P, Q; kernel; strides; padding top, left, bottom, right; dilations. */
+#define GEOMETRIES(DO)                                                                                                 \
+    DO("3 x 3 in the same size", 2, 1, 5, 9, 9, 11, 9, 11, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                               \
+    DO("one channel", 3, 1, 1, 17, 10, 9, 8, 7, 3, 3, 1, 1, 0, 0, 0, 0, 1, 1)                                          \
+    DO("1 x 1", 2, 1, 7, 10, 5, 6, 5, 6, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1)                                                 \
+    DO("1 x 1 with strides", 2, 1, 4, 5, 8, 9, 3, 5, 1, 1, 3, 2, 0, 0, 0, 0, 1, 1)                                     \
+    DO("stride 2 with asymmetric padding", 2, 1, 3, 4, 9, 10, 5, 5, 3, 3, 2, 2, 1, 0, 2, 1, 1, 1)                      \
+    DO("unequal strides, kernel and dilation", 1, 1, 4, 3, 13, 12, 4, 9, 2, 3, 3, 1, 0, 1, 1, 0, 3, 2)                 \
+    DO("stride and dilation with a common factor", 2, 1, 2, 3, 13, 14, 4, 5, 3, 2, 2, 4, 0, 3, 2, 2, 4, 2)             \
+    DO("two groups", 2, 2, 4, 6, 7, 8, 7, 8, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                                             \
+    DO("depthwise", 2, 5, 1, 1, 8, 7, 4, 4, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1)                                              \
+    DO("many filters", 1, 1, 3, 70, 5, 5, 3, 3, 3, 3, 1, 1, 0, 0, 0, 0, 1, 1)                                          \
+    DO("many channels", 1, 1, 67, 5, 6, 6, 4, 4, 3, 3, 1, 1, 0, 0, 0, 0, 1, 1)                                         \
+    DO("rows wider than a vector", 1, 1, 2, 3, 4, 75, 4, 71, 3, 5, 1, 1, 1, 0, 1, 0, 1, 1)                             \
+    DO("the kernel covers the image", 9, 1, 3, 20, 4, 5, 1, 1, 4, 5, 1, 1, 0, 0, 0, 0, 1, 1)                           \
+    DO("the kernel is larger than the image", 2, 1, 3, 4, 3, 2, 3, 4, 5, 7, 1, 1, 2, 4, 2, 4, 1, 1)                    \
+    DO("padding beyond the kernel", 1, 1, 2, 3, 4, 4, 6, 5, 2, 2, 2, 3, 4, 5, 5, 6, 1, 1)                              \
+    DO("parts of the image that nothing reads", 2, 1, 3, 4, 12, 11, 3, 3, 2, 2, 4, 4, 0, 0, 0, 0, 1, 1)                \
+    DO("many small images", 70, 1, 3, 4, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                                     \
+    DO("eight by eight, 5 x 5", 3, 1, 20, 50, 12, 12, 8, 8, 5, 5, 1, 1, 0, 0, 0, 0, 1, 1)
+
+#define ATTRIBUTES(G, H, W, R, S, SH, SW, T, L, B, E, DH, DW)                                                          \
+    &(const attributes) {                                                                                              \
+        .stride = { SH, SW }, .pad = { T, L, B, E }, .dilation = { DH, DW }, .groups = G, .kernel = { R, S },          \
+        .image = { H, W },                                                                                             \
+    }
+#define FORWARD(NAME, N, G, C, K, H, W, P, Q, R, S, ...)                                                               \
+    { .name = NAME,                                                                                                    \
+      .in = { { 4, { N, (G) * (C), H, W } }, { 4, { (G) * (K), C, R, S } } },                                          \
+      .input_count = 2,                                                                                                \
+      .attributes = ATTRIBUTES(G, H, W, R, S, __VA_ARGS__) },
+#define DATA_GRADIENT(NAME, N, G, C, K, H, W, P, Q, R, S, ...)                                                         \
+    { .name = NAME,                                                                                                    \
+      .in = { { 4, { N, (G) * (K), P, Q } }, { 4, { (G) * (K), C, R, S } } },                                          \
+      .input_count = 2,                                                                                                \
+      .attributes = ATTRIBUTES(G, H, W, R, S, __VA_ARGS__) },
+#define FILTER_GRADIENT(NAME, N, G, C, K, H, W, P, Q, R, S, ...)                                                       \
+    { .name = NAME,                                                                                                    \
+      .in = { { 4, { N, (G) * (C), H, W } }, { 4, { N, (G) * (K), P, Q } } },                                          \
+      .input_count = 2,                                                                                                \
+      .attributes = ATTRIBUTES(G, H, W, R, S, __VA_ARGS__) },
+
+static const clade_case forward_cases[] = { GEOMETRIES(FORWARD){ .name = NULL } };
+static const clade_case data_gradient_cases[] = { GEOMETRIES(DATA_GRADIENT){ .name = NULL } };
+static const clade_case filter_gradient_cases[] = { GEOMETRIES(FILTER_GRADIENT){ .name = NULL } };
+
+/* ---- the rows ---- */
+
+static const clade_implementation implementations[] = {
+    { "clblast", clade_conv2d_clblast_applicable, clade_conv2d_clblast_suitability, clade_conv2d_clblast_workspace,
+      clade_conv2d_clblast_record },
+    { "direct", clade_conv2d_direct_applicable, clade_conv2d_direct_suitability, clade_conv2d_direct_workspace,
+      clade_conv2d_direct_record },
+    { "pixels", NULL, clade_conv2d_pixels_suitability, clade_conv2d_pixels_workspace, clade_conv2d_pixels_record },
+    { .name = NULL },
+};
+
+#define ROW(NAME, ONNX, SCHEMA, WHAT)                                                                                  \
+    {                                                                                                                  \
+        .name = NAME, .onnx = ONNX, .attributes = SCHEMA, .attributes_size = sizeof(attributes), .input_minimum = 2,   \
+        .input_maximum = 2, .outputs = 1, .infer = infer_##WHAT, .gradient = gradient_##WHAT, .reference = reference,  \
+        .flops = clade_convolution_flops, .implementations = implementations, .cases = WHAT##_cases                    \
+    }
+
+const clade_op clade_op_conv2d = ROW("conv2d", "Conv", schema, forward);
+const clade_op clade_op_conv2d_data_gradient = ROW("conv2d_data_gradient", NULL, data_schema, data_gradient);
+const clade_op clade_op_conv2d_filter_gradient = ROW("conv2d_filter_gradient", NULL, filter_schema, filter_gradient);
+
+/* ---- the builder's calls ---- */
+
+static clade_conv2d_options read_options(const clade_conv2d_options *options) {
+    clade_conv2d_options given = { 0 };
+    memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
+    for (int i = 0; i < 2; i++) {
+        if (given.stride[i] == 0) given.stride[i] = 1;
+        if (given.dilation[i] == 0) given.dilation[i] = 1;
+    }
+    if (given.groups == 0) given.groups = 1;
+    return given;
+}
+
+static clade_value convolve(const char *name, clade_value x, clade_value weight, const clade_conv2d_options *given) {
+    attributes a = { .groups = given->groups };
+    memcpy(a.stride, given->stride, sizeof a.stride);
+    memcpy(a.pad, given->pad, sizeof a.pad);
+    memcpy(a.dilation, given->dilation, sizeof a.dilation);
+    const clade_value inputs[] = { x, weight };
+    return clade_append(clade_graph_of(inputs, 2), &clade_op_conv2d, name, &a, inputs, 2);
+}
+
+clade_value clade_convolve2d(clade_value x, clade_value weight, const clade_conv2d_options *geometry) {
+    const clade_conv2d_options given =
+        geometry != NULL ? read_options(geometry) : read_options(&(clade_conv2d_options){ 0 });
+    return convolve("", x, weight, &given);
+}
+
+clade_value clade_conv2d_with(const clade_conv2d_options *options) {
+    const clade_conv2d_options given = read_options(options);
+    if (!clade_value_valid(given.x)) return given.x;
+    clade_graph *graph = given.x.graph;
+    const char *name = clade_graph_unique_name(graph, given.name, "conv2d");
+    const clade_type *x = clade_value_type(given.x);
+    const int64_t groups = given.groups, *kernel = given.kernel;
+    if (x->dims.rank != 4 || x->dims.size[1] < 1 || groups < 1 || x->dims.size[1] % groups != 0 || given.filters < 1 ||
+        given.filters % groups != 0 || kernel[0] < 1 || kernel[1] < 1)
+        return clade_invalid(
+            graph, CLADE_ERROR_ARGUMENT,
+            "conv2d %s of %s: expected x (N, C, H, W), a kernel of at least 1 x 1 and at least 1 filter, "
+            "C and filters divisible by groups; got %lld filters of %lld x %lld in %lld groups",
+            name, clade_type_text(graph, x), (long long)given.filters, (long long)kernel[0], (long long)kernel[1],
+            (long long)groups);
+
+    const int64_t channels = x->dims.size[1] / groups, taps = kernel[0] * kernel[1];
+    const clade_initializer msra = { .kind = CLADE_INITIALIZE_MSRA,
+                                     .fan_in = channels * taps,
+                                     .fan_out = given.filters / groups * taps };
+    clade_initializer zero = msra;
+    zero.kind = CLADE_INITIALIZE_CONSTANT;
+    clade_value weight =
+        clade_layer_state(graph, name, "weight", clade_shape(given.filters, channels, kernel[0], kernel[1]),
+                          CLADE_ROLE_WEIGHT, given.weight_initializer, msra);
+    clade_value y = convolve(name, given.x, weight, &given);
+    if (given.no_bias) return y;
+    clade_value bias = clade_layer_state(graph, name, "bias", clade_shape(given.filters), CLADE_ROLE_BIAS,
+                                         given.bias_initializer, zero);
+    return clade_bias(y, bias);
+}

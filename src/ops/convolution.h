@@ -1,0 +1,67 @@
+/* 2-D convolution's family: y, the data gradient dx and the filter gradient dw are three rows of the same sum
+ *     y[n,k,p,q] += x[n,c, p*stride - pad + r*dilation, ...] * w[k,c,r,s]
+ * and share attributes, sizes and, file by file, implementations. */
+#ifndef CLADE_OPS_CONVOLUTION_H
+#define CLADE_OPS_CONVOLUTION_H
+
+#include "ops/op.h"
+
+extern const clade_op clade_op_conv2d, clade_op_conv2d_data_gradient, clade_op_conv2d_filter_gradient;
+
+/* Pairs are height, width. KERNEL is read by the filter gradient alone, IMAGE by the data gradient alone: elsewhere the
+ * inputs say them. */
+typedef struct clade_conv2d_attributes {
+    int64_t stride[2], pad[4], dilation[2], groups;
+    int64_t kernel[2], image[2];
+} clade_conv2d_attributes;
+
+/* The sizes of one convolution. Channels and filters are those of one group:
+ * x (batch, groups * channels, image), w (groups * filters, channels, kernel), y (batch, groups * filters, out). */
+typedef struct clade_convolution {
+    int64_t batch, groups, channels, filters, image[2], out[2], kernel[2], stride[2], pad[4], dilation[2];
+    int64_t taps;   /* kernel[0] * kernel[1] */
+    int64_t pixels; /* out[0] * out[1] */
+} clade_convolution;
+
+clade_convolution clade_convolution_at(const clade_site *site);
+/* 2 for each multiply-add of the sum above, padding's too. */
+double clade_convolution_flops(const clade_site *site);
+
+/* ---- the implementations: each serves the three rows ---- */
+
+/* conv2d_direct.c: for CPU-like devices, kernels/conv_direct.cl. */
+bool clade_conv2d_direct_applicable(const clade_site *site, char why[128]);
+double clade_conv2d_direct_suitability(const clade_site *site);
+void clade_conv2d_direct_workspace(const clade_site *site, size_t bytes[CLADE_MAX_WORKSPACES]);
+clade_status clade_conv2d_direct_record(const clade_site *site, clade_commands *commands);
+
+/* conv2d_pixels.c: for GPU-like devices, kernels/conv_pixels.cl; always applicable. */
+double clade_conv2d_pixels_suitability(const clade_site *site);
+void clade_conv2d_pixels_workspace(const clade_site *site, size_t bytes[CLADE_MAX_WORKSPACES]);
+clade_status clade_conv2d_pixels_record(const clade_site *site, clade_commands *commands);
+
+/* conv2d_clblast.c: kernels/im2col.cl and CLBlast's batched GEMM. */
+bool clade_conv2d_clblast_applicable(const clade_site *site, char why[128]);
+double clade_conv2d_clblast_suitability(const clade_site *site);
+void clade_conv2d_clblast_workspace(const clade_site *site, size_t bytes[CLADE_MAX_WORKSPACES]);
+clade_status clade_conv2d_clblast_record(const clade_site *site, clade_commands *commands);
+
+/* ---- arithmetic that they share ---- */
+
+static inline int64_t clade_blocks(int64_t value, int64_t block) {
+    return (value + block - 1) / block;
+}
+
+static inline int64_t clade_round_up(int64_t value, int64_t multiple) {
+    return clade_blocks(value, multiple) * multiple;
+}
+
+static inline int64_t clade_smaller(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static inline int64_t clade_larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+#endif

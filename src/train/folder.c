@@ -1,0 +1,221 @@
+/* The run folder: which checkpoint counts, and what is written when. */
+#include "train/folder.h"
+
+#include "base/context.h"
+#include "base/file.h"
+#include "train/trainer.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEPT_CHECKPOINTS = 3 };
+static const char prefix[] = "checkpoint-", suffix[] = ".clade", half_written[] = ".tmp";
+
+/* ---- names ---- */
+
+static char *copy_text(clade_context *context, clade_text *text) {
+    char *copy = text->failed ? NULL : clade_duplicate(context, clade_text_get(text));
+    if (!copy) clade_fail_memory(context, text->length, "a file's name");
+    clade_text_free(text);
+    return copy;
+}
+
+char *clade_folder_path(clade_context *context, const char *folder, const char *name) {
+    clade_text path = { .context = context };
+    clade_text_add(&path, "%s/%s", folder, name);
+    return copy_text(context, &path);
+}
+
+char *clade_checkpoint_path(clade_context *context, const char *folder, int64_t step) {
+    clade_text path = { .context = context };
+    clade_text_add(&path, "%s/%s%" PRId64 "%s", folder, prefix, step, suffix);
+    return copy_text(context, &path);
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t length = strlen(text), end_length = strlen(end);
+    return length >= end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+/* The step in "checkpoint-STEP.clade"; -1 for any other name. */
+static int64_t step_of(const char *name) {
+    enum { MOST_DIGITS = 18 };
+    if (strncmp(name, prefix, sizeof prefix - 1) != 0) return -1;
+    const char *digits = name + sizeof prefix - 1;
+    size_t count = strspn(digits, "0123456789");
+    if (count == 0 || count > MOST_DIGITS || strcmp(digits + count, suffix) != 0) return -1;
+    return strtoll(digits, NULL, 10);
+}
+
+static int by_step_downwards(const void *left, const void *right) {
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return a < b ? 1 : a > b ? -1 : 0;
+}
+
+/* The steps of the checkpoints in FOLDER, newest first; the caller frees. */
+static clade_status list_steps(clade_context *context, const char *folder, int64_t **steps, size_t *count) {
+    clade_folder_entry *entries;
+    size_t entry_count;
+    *count = 0;
+    clade_status status = clade_folder_list(context, folder, &entries, &entry_count);
+    if (status != CLADE_OK) return status;
+    *steps = clade_allocate(context, entry_count + 1, sizeof **steps);
+    if (!*steps) status = clade_fail_memory(context, entry_count * sizeof **steps, folder);
+    for (size_t i = 0; i < entry_count && status == CLADE_OK; i++) {
+        int64_t step = entries[i].is_folder ? -1 : step_of(entries[i].name);
+        if (step >= 0) (*steps)[(*count)++] = step;
+    }
+    if (*count > 0) qsort(*steps, *count, sizeof **steps, by_step_downwards);
+    clade_folder_free(context, entries, entry_count);
+    return status;
+}
+
+/* ---- checkpoints ---- */
+
+clade_status clade_checkpoint_newest(clade_context *context, const char *folder, clade_checkpoint *checkpoint,
+                                     char **path) {
+    int64_t *steps;
+    size_t count;
+    *checkpoint = (clade_checkpoint){ 0 };
+    *path = NULL;
+    clade_status status = list_steps(context, folder, &steps, &count);
+    if (status != CLADE_OK) return status;
+    for (size_t i = 0; i < count && status == CLADE_OK && !*path; i++) {
+        char *candidate = clade_checkpoint_path(context, folder, steps[i]);
+        status = candidate ? clade_checkpoint_read(context, candidate, checkpoint) : CLADE_ERROR_MEMORY;
+        if (status == CLADE_OK) {
+            *path = candidate;
+            break;
+        }
+        if (status == CLADE_ERROR_INPUT) {
+            clade_log(context, CLADE_LOG_WARNING, "%s; passed over", clade_error(context));
+            status = CLADE_OK;
+        }
+        clade_free(context, candidate);
+    }
+    clade_free(context, steps);
+    return status;
+}
+
+static void remove_half_written(clade_context *context, const char *folder) {
+    clade_folder_entry *entries;
+    size_t count;
+    if (clade_folder_list(context, folder, &entries, &count) != CLADE_OK) return;
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(entries[i].name, prefix, sizeof prefix - 1) != 0 || !ends_with(entries[i].name, half_written))
+            continue;
+        char *path = clade_folder_path(context, folder, entries[i].name);
+        if (path) clade_file_remove(context, path);
+        clade_free(context, path);
+    }
+    clade_folder_free(context, entries, count);
+}
+
+clade_status clade_checkpoint_prune(clade_context *context, const char *folder, int64_t step, size_t keep) {
+    int64_t *steps;
+    size_t count, kept = 0;
+    remove_half_written(context, folder);
+    clade_status status = list_steps(context, folder, &steps, &count);
+    if (status != CLADE_OK) return status;
+    for (size_t i = 0; i < count && status == CLADE_OK; i++) {
+        if (steps[i] <= step && kept++ < keep) continue;
+        char *path = clade_checkpoint_path(context, folder, steps[i]);
+        status = path ? clade_file_remove(context, path) : CLADE_ERROR_MEMORY;
+        clade_free(context, path);
+    }
+    clade_free(context, steps);
+    return status;
+}
+
+/* ---- the trainer's side ---- */
+
+/* Takes over what CHECKPOINT holds. */
+static clade_status take_over(clade_trainer *trainer, const clade_checkpoint *checkpoint, const char *path) {
+    clade_status status = clade_settings_compare(trainer->context, path, checkpoint->settings, trainer->settings);
+    if (status != CLADE_OK) return status;
+    if (checkpoint->run.step > trainer->steps || checkpoint->run.steps != trainer->steps)
+        return clade_fail(trainer->context, CLADE_ERROR_INPUT,
+                          "%s: at step %" PRId64 " of %" PRId64 ", and this run has %" PRId64 ": not of this run", path,
+                          checkpoint->run.step, checkpoint->run.steps, trainer->steps);
+    status = clade_session_use_choices(trainer->session, checkpoint->choices);
+    if (status == CLADE_OK) status = clade_checkpoint_restore(checkpoint, path, trainer->session);
+    if (status != CLADE_OK) return status;
+    trainer->run = checkpoint->run;
+    trainer->received = trainer->resumed_from = trainer->saved_step = checkpoint->run.step;
+    trainer->schedule.best = checkpoint->run.plateau_best;
+    trainer->schedule.scale = checkpoint->run.plateau_scale;
+    trainer->schedule.waited = checkpoint->run.plateau_waited;
+    return clade_history_resume(&trainer->history, checkpoint->run.step);
+}
+
+/* An unfinished run is not thrown away by leaving out a word; a finished one gives way. */
+static clade_status clear_away(clade_trainer *trainer, const clade_checkpoint *checkpoint, bool found) {
+    if (found && checkpoint->run.step < checkpoint->run.steps)
+        return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT,
+                          "%s holds an unfinished run (step %" PRId64 " of %" PRId64
+                          "): resume it, or remove the folder to begin anew",
+                          trainer->folder, checkpoint->run.step, checkpoint->run.steps);
+    if (found) clade_log(trainer->context, CLADE_LOG_INFO, "%s: replacing the finished run there", trainer->folder);
+    clade_status status = clade_checkpoint_prune(trainer->context, trainer->folder, -1, 0);
+    return status == CLADE_OK ? clade_history_clear(&trainer->history) : status;
+}
+
+clade_status clade_folder_open(clade_trainer *trainer) {
+    if (!trainer->folder) return CLADE_OK;
+    clade_context *context = trainer->context;
+    clade_checkpoint checkpoint = { 0 };
+    char *path = NULL;
+    clade_status status = clade_folder_make(context, trainer->folder);
+    trainer->history.path = clade_folder_path(context, trainer->folder, "metrics.jsonl");
+    if (status == CLADE_OK && !trainer->history.path) status = CLADE_ERROR_MEMORY;
+    if (status == CLADE_OK) status = clade_checkpoint_newest(context, trainer->folder, &checkpoint, &path);
+    if (status == CLADE_OK && trainer->options.resume && path)
+        status = take_over(trainer, &checkpoint, path);
+    else if (status == CLADE_OK && trainer->options.resume)
+        status = clade_history_clear(&trainer->history); /* killed before the first checkpoint, or nothing there yet */
+    else if (status == CLADE_OK)
+        status = clear_away(trainer, &checkpoint, path != NULL);
+    clade_checkpoint_free(&checkpoint);
+    clade_free(context, path);
+    return status;
+}
+
+clade_status clade_folder_plot(const clade_trainer *trainer) {
+    if (!trainer->folder) return CLADE_OK;
+    clade_text title = { .context = trainer->context }, svg = { .context = trainer->context };
+    clade_dataset_info info = clade_dataset_describe(trainer->options.train);
+    clade_text_add(&title, "%s on %s, %" PRId64 " epochs", trainer->model[0] ? trainer->model : "training", info.name,
+                   trainer->epochs);
+    clade_status status =
+        clade_history_plot(&trainer->history, clade_text_get(&title), trainer->steps, trainer->steps_per_epoch, &svg);
+    char *path = clade_folder_path(trainer->context, trainer->folder, "training.svg");
+    if (status == CLADE_OK)
+        status = path ? clade_file_write(trainer->context, path, svg.data, svg.length) : CLADE_ERROR_MEMORY;
+    clade_free(trainer->context, path);
+    clade_text_free(&title);
+    clade_text_free(&svg);
+    return status;
+}
+
+clade_status clade_folder_save(clade_trainer *trainer) {
+    if (!trainer->folder || trainer->saved_step == trainer->run.step) return CLADE_OK;
+    trainer->run.plateau_best = trainer->schedule.best;
+    trainer->run.plateau_scale = trainer->schedule.scale;
+    trainer->run.plateau_waited = trainer->schedule.waited;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    char *path = clade_checkpoint_path(trainer->context, trainer->folder, trainer->run.step);
+    clade_status status = path ? CLADE_OK : CLADE_ERROR_MEMORY;
+    if (status == CLADE_OK)
+        status = clade_checkpoint_encode(trainer->context, trainer->session, trainer->settings, &trainer->run, &bytes,
+                                         &size);
+    if (status == CLADE_OK) status = clade_file_write(trainer->context, path, bytes, size);
+    clade_free(trainer->context, bytes);
+    clade_free(trainer->context, path);
+    if (status == CLADE_OK)
+        status = clade_checkpoint_prune(trainer->context, trainer->folder, trainer->run.step, KEPT_CHECKPOINTS);
+    if (status == CLADE_OK) status = clade_folder_plot(trainer);
+    if (status == CLADE_OK) trainer->saved_step = trainer->run.step;
+    return status;
+}

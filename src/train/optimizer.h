@@ -1,0 +1,23 @@
+/* Optimisers: the update of every trained state, as nodes appended to the graph. Each parameter's update is made of
+ * point-wise operators only, so that fusion turns it into one kernel that works in place. Rate, momentum and the like
+ * are run-time scalars: a schedule changes them without another plan. */
+#ifndef CLADE_TRAIN_OPTIMIZER_H
+#define CLADE_TRAIN_OPTIMIZER_H
+
+#include "clade/model.h"
+#include "clade/session.h"
+
+typedef struct clade_optimizer {
+    clade_optimizer_kind kind; /* 0: CLADE_SGD */
+    double momentum;           /* beta1 of Adam */
+    double weight_decay;       /* on weights only */
+} clade_optimizer;
+
+/* Appends the gradient of LOSS by every trained state it depends on, and their updates. PARAMETERS, when not NULL, gets
+ * how many numbers are trained. CLADE_ERROR_ARGUMENT when LOSS depends on none. */
+clade_status clade_optimizer_append(const clade_optimizer *optimizer, clade_value loss, int64_t *parameters);
+/* Sets the scalars for step STEP (from 0) at RATE. */
+clade_status clade_optimizer_set(const clade_optimizer *optimizer, clade_session *session, int64_t step, double rate);
+const char *clade_optimizer_name(clade_optimizer_kind kind); /* "sgd" */
+
+#endif

@@ -1,0 +1,156 @@
+/* Using a trained model: its checkpoint's weights in a session of the model's graph alone. */
+#include "base/context.h"
+#include "base/file.h"
+#include "models/zoo.h"
+#include "ops/op.h"
+#include "train/folder.h"
+#include "train/measure.h"
+#include "train/train_model.h"
+#include "train/trainer.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+struct clade_predictor {
+    clade_context *context;
+    clade_device *device;
+    const clade_model *model;
+    clade_graph *graph;
+    clade_session *session;
+    clade_feed feed;
+    clade_value scores;
+    char *path;
+    int64_t step;
+};
+
+/* PATH itself, or the newest valid checkpoint of a folder. */
+static clade_status read_checkpoint(clade_context *context, const char *path, clade_checkpoint *checkpoint,
+                                    char **file) {
+    *file = NULL;
+    if (!clade_file_is_folder(path)) {
+        *file = clade_duplicate(context, path);
+        if (!*file) return clade_fail_memory(context, strlen(path), path);
+        return clade_checkpoint_read(context, path, checkpoint);
+    }
+    clade_status status = clade_checkpoint_newest(context, path, checkpoint, file);
+    if (status == CLADE_OK && !*file)
+        status = clade_fail(context, CLADE_ERROR_INPUT,
+                            "%s: no valid checkpoint there; a folder that `clade train --out` wrote is meant", path);
+    return status;
+}
+
+static clade_status find_model(clade_predictor *predictor, const clade_checkpoint *checkpoint) {
+    char *name = clade_settings_value(predictor->context, checkpoint->settings, "model");
+    predictor->model = clade_model_find(name);
+    clade_status status = CLADE_OK;
+    if (!predictor->model)
+        status = clade_fail(predictor->context, CLADE_ERROR_INPUT, "%s: of a model \"%s\", which is not in the zoo",
+                            predictor->path, name ? name : "");
+    clade_free(predictor->context, name);
+    return status;
+}
+
+static clade_status open_session(clade_predictor *predictor, const clade_checkpoint *checkpoint) {
+    clade_model_values values;
+    clade_status status = clade_model_graph(predictor->context, predictor->model, &predictor->graph,
+                                            &predictor->feed.image, &predictor->feed.label, &values);
+    if (status != CLADE_OK) return status;
+    predictor->scores = values.scores;
+    predictor->feed.loss = values.loss;
+    predictor->feed.correct = clade_count_correct(clade_counted_scores(values.scores), predictor->feed.label);
+    status = clade_graph_status(predictor->graph);
+    if (status == CLADE_OK) status = clade_session_new(predictor->device, predictor->graph, 0, &predictor->session);
+    return status == CLADE_OK ? clade_checkpoint_restore(checkpoint, predictor->path, predictor->session) : status;
+}
+
+clade_status clade_predictor_open(clade_device *device, const char *path, clade_predictor **out) {
+    *out = NULL;
+    clade_context *context = device->context;
+    clade_checkpoint checkpoint = { 0 };
+    clade_predictor *predictor = clade_allocate(context, 1, sizeof *predictor);
+    if (!predictor) return clade_fail_memory(context, sizeof *predictor, "a predictor");
+    predictor->context = context;
+    predictor->device = device;
+    clade_status status = read_checkpoint(context, path, &checkpoint, &predictor->path);
+    if (status == CLADE_OK) status = find_model(predictor, &checkpoint);
+    if (status == CLADE_OK) status = open_session(predictor, &checkpoint);
+    predictor->step = checkpoint.run.step;
+    clade_checkpoint_free(&checkpoint);
+    if (status != CLADE_OK) {
+        clade_predictor_free(predictor);
+        return status;
+    }
+    *out = predictor;
+    return CLADE_OK;
+}
+
+void clade_predictor_free(clade_predictor *predictor) {
+    if (!predictor) return;
+    clade_session_free(predictor->session);
+    clade_graph_free(predictor->graph);
+    clade_free(predictor->context, predictor->path);
+    clade_free(predictor->context, predictor);
+}
+
+const clade_model *clade_predictor_model(const clade_predictor *predictor) {
+    return predictor->model;
+}
+
+const char *clade_predictor_path(const clade_predictor *predictor) {
+    return predictor->path;
+}
+
+int64_t clade_predictor_step(const clade_predictor *predictor) {
+    return predictor->step;
+}
+
+clade_status clade_predictor_evaluate(clade_predictor *predictor, clade_dataset *dataset, int64_t batch,
+                                      clade_evaluation *evaluation) {
+    clade_measure *measure;
+    clade_status status = clade_check_data(predictor->context, predictor->model, dataset);
+    if (status == CLADE_OK && batch < 0)
+        status = clade_fail(predictor->context, CLADE_ERROR_ARGUMENT, "batch %" PRId64 ": must be at least 1", batch);
+    if (status != CLADE_OK) return status;
+    status = clade_measure_new(predictor->device, predictor->session, &predictor->feed, dataset, batch, &measure);
+    if (status != CLADE_OK) return status;
+    status = clade_measure_run(measure, evaluation);
+    clade_measure_free(measure);
+    return status;
+}
+
+clade_status clade_predictor_scores(clade_predictor *predictor, const float *images, int64_t count, float *scores) {
+    enum { AT_ONCE = 250 };
+    const int64_t *image = predictor->model->image;
+    int64_t elements = image[0] * image[1] * image[2], classes = predictor->model->classes;
+    clade_status status = CLADE_OK;
+    for (int64_t first = 0; first < count && status == CLADE_OK; first += AT_ONCE) {
+        int64_t batch = count - first < AT_ONCE ? count - first : AT_ONCE;
+        clade_binding_array feed = { predictor->feed.image, (float *)(uintptr_t)(images + first * elements),
+                                     batch * elements };
+        clade_binding_array fetch = { predictor->scores, scores + first * classes, batch * classes };
+        status = clade_session_run(predictor->session, &(clade_run_options){ .size = sizeof(clade_run_options),
+                                                                             .batch = batch,
+                                                                             .feeds = &feed,
+                                                                             .feed_count = 1,
+                                                                             .fetches = &fetch,
+                                                                             .fetch_count = 1,
+                                                                             .inference = true });
+    }
+    return status;
+}
+
+int64_t clade_top_classes(const float *scores, int64_t count, int64_t k, int64_t *classes) {
+    int64_t found = 0;
+    for (; found < k && found < count; found++) {
+        int64_t best = -1;
+        for (int64_t i = 0; i < count; i++) {
+            bool taken = false;
+            for (int64_t j = 0; j < found; j++)
+                taken |= classes[j] == i;
+            if (!taken && (best < 0 || scores[i] > scores[best])) best = i;
+        }
+        classes[found] = best;
+    }
+    return found;
+}

@@ -1,0 +1,91 @@
+/* The schedules, one function each. */
+#include "train/schedule.h"
+
+#include <math.h>
+
+typedef double rate_function(const clade_schedule *schedule, const clade_schedule_state *state, int64_t step);
+
+static double constant(const clade_schedule *schedule, const clade_schedule_state *state, int64_t step) {
+    (void)schedule, (void)state, (void)step;
+    return 1;
+}
+
+static double staircase(const clade_schedule *schedule, const clade_schedule_state *state, int64_t step) {
+    double epoch = floor((double)step / (double)state->steps_per_epoch);
+    return pow(schedule->factor, floor(epoch / schedule->every));
+}
+
+static double cosine(const clade_schedule *schedule, const clade_schedule_state *state, int64_t step) {
+    (void)schedule;
+    const double pi = 3.14159265358979323846;
+    return (1 + cos(pi * (double)step / (double)state->steps)) / 2;
+}
+
+static double plateau(const clade_schedule *schedule, const clade_schedule_state *state, int64_t step) {
+    (void)schedule, (void)step;
+    return state->scale;
+}
+
+static double inverse(const clade_schedule *schedule, const clade_schedule_state *state, int64_t step) {
+    (void)state;
+    return schedule->every / (schedule->every + (double)step);
+}
+
+static const struct {
+    const char *name;
+    rate_function *rate;
+    double factor; /* default */
+} schedules[] = {
+    [CLADE_CONSTANT] = { "constant", constant, 1 }, [CLADE_STEP] = { "step", staircase, 0.1 },
+    [CLADE_COSINE] = { "cosine", cosine, 1 },       [CLADE_PLATEAU] = { "plateau", plateau, 0.5 },
+    [CLADE_INVERSE] = { "inverse", inverse, 1 },
+};
+
+static bool known(clade_schedule_kind kind) {
+    return kind >= CLADE_CONSTANT && kind <= CLADE_INVERSE;
+}
+
+const char *clade_schedule_name(clade_schedule_kind kind) {
+    return known(kind) ? schedules[kind].name : "unknown";
+}
+
+clade_status clade_schedule_complete(clade_context *context, clade_schedule *schedule, int64_t steps) {
+    if (schedule->kind == 0) schedule->kind = CLADE_CONSTANT;
+    if (!known(schedule->kind))
+        return clade_fail(context, CLADE_ERROR_ARGUMENT, "schedule %d is not one of clade_schedule_kind",
+                          (int)schedule->kind);
+    if (schedule->factor == 0) schedule->factor = schedules[schedule->kind].factor;
+    /* INVERSE without b: the rate has fallen to half at the end. */
+    if (schedule->every == 0) schedule->every = schedule->kind == CLADE_INVERSE ? (double)steps : 1;
+    if (!(schedule->factor > 0 && schedule->factor <= 1 && schedule->every > 0 && isfinite(schedule->every)))
+        return clade_fail(
+            context, CLADE_ERROR_ARGUMENT,
+            "schedule %s: factor %g and every %g; the factor must be above 0 and at most 1, every above 0",
+            schedules[schedule->kind].name, schedule->factor, schedule->every);
+    return CLADE_OK;
+}
+
+clade_schedule_state clade_schedule_start(int64_t steps, int64_t steps_per_epoch) {
+    return (clade_schedule_state){
+        .steps = steps > 0 ? steps : 1,
+        .steps_per_epoch = steps_per_epoch > 0 ? steps_per_epoch : 1,
+        .best = INFINITY,
+        .scale = 1,
+    };
+}
+
+double clade_schedule_rate(const clade_schedule *schedule, const clade_schedule_state *state, double rate,
+                           int64_t step) {
+    return rate * schedules[schedule->kind].rate(schedule, state, step);
+}
+
+void clade_schedule_observe(const clade_schedule *schedule, clade_schedule_state *state, double loss) {
+    if (schedule->kind != CLADE_PLATEAU) return;
+    if (loss < state->best) {
+        state->best = loss;
+        state->waited = 0;
+    } else if ((double)++state->waited >= schedule->every) {
+        state->scale *= schedule->factor;
+        state->waited = 0;
+    }
+}

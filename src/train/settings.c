@@ -1,0 +1,95 @@
+/* What a resumed run must share with the run it goes on with, as text: it is kept in checkpoints, and when it differs the
+ * first differing line is the message. */
+#include "train/trainer.h"
+
+#include "base/context.h"
+#include "base/hash.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* A hash of what the graph computes, its gradient and updates included. */
+static void add_graph(clade_text *text, const clade_graph *graph) {
+    clade_text print = { .context = graph->context };
+    clade_graph_print(graph, &print);
+    clade_sha256 hash;
+    char hex[65];
+    clade_sha256_start(&hash);
+    clade_sha256_add_text(&hash, clade_text_get(&print));
+    clade_sha256_finish_hex(&hash, hex);
+    if (print.failed) text->failed = true;
+    clade_text_free(&print);
+    clade_text_add(text, "graph = %s\n", hex);
+}
+
+/* Name, sizes, and a hash of the first labels, which tells permuted ones apart. */
+static void add_data(clade_text *text, clade_dataset *dataset) {
+    enum { LABELS = 256 };
+    clade_dataset_info info = clade_dataset_describe(dataset);
+    int64_t indices[LABELS], count = info.count < LABELS ? info.count : LABELS;
+    int32_t labels[LABELS];
+    for (int64_t i = 0; i < count; i++)
+        indices[i] = i;
+    clade_sha256 hash;
+    char hex[65];
+    clade_sha256_start(&hash);
+    if (clade_dataset_read(dataset, indices, count, NULL, labels) != CLADE_OK) text->failed = true;
+    for (int64_t i = 0; i < count && !text->failed; i++)
+        clade_sha256_add(&hash, (uint8_t[]){ (uint8_t)labels[i], (uint8_t)(labels[i] >> 8) }, 2);
+    clade_sha256_finish_hex(&hash, hex);
+    clade_text_add(text, "data = %s, %" PRId64 " of %" PRId64 "x%" PRId64 "x%" PRId64 ", labels %.8s\n", info.name,
+                   info.count, info.channels, info.height, info.width, hex);
+}
+
+char *clade_settings_text(const clade_trainer *trainer) {
+    const clade_train_options *options = &trainer->options;
+    clade_text text = { .context = trainer->context };
+    clade_text_add(&text, "model = %s\n", options->model);
+    add_data(&text, options->train);
+    clade_text_add(&text, "seed = %" PRIu64 "\n", options->seed);
+    clade_text_add(&text, "batch = %" PRId64 "\n", options->batch);
+    clade_text_add(&text, "epochs = %" PRId64 "\n", options->epochs);
+    clade_text_add(&text, "optimizer = %s\n", clade_optimizer_name(options->optimizer));
+    clade_text_add(&text, "rate = %.17g\n", options->rate);
+    clade_text_add(&text, "momentum = %.17g\n", options->momentum);
+    clade_text_add(&text, "weight decay = %.17g\n", options->weight_decay);
+    clade_text_add(&text, "schedule = %s, factor %.17g, every %.17g\n", clade_schedule_name(options->schedule.kind),
+                   options->schedule.factor, options->schedule.every);
+    clade_text_add(&text, "held-out samples = %" PRId64 "\n", options->held_out);
+    clade_text_add(&text, "steps between validations = %" PRId64 "\n", options->validate_every);
+    clade_text_add(&text, "steps between reports = %" PRId64 "\n", options->report_every);
+    add_graph(&text, trainer->graph);
+    char *copy = text.failed ? NULL : clade_duplicate(trainer->context, clade_text_get(&text));
+    clade_text_free(&text);
+    return copy;
+}
+
+clade_status clade_settings_compare(clade_context *context, const char *where, const char *there, const char *here) {
+    while (*there || *here) {
+        size_t there_length = strcspn(there, "\n"), here_length = strcspn(here, "\n");
+        if (there_length != here_length || memcmp(there, here, here_length) != 0)
+            return clade_fail(context, CLADE_ERROR_ARGUMENT,
+                              "%s was made with %.*s; this run has %.*s: resume with the same settings, or use another "
+                              "folder",
+                              where, (int)there_length, there, (int)here_length, here);
+        there += there_length + (there[there_length] != 0);
+        here += here_length + (here[here_length] != 0);
+    }
+    return CLADE_OK;
+}
+
+char *clade_settings_value(clade_context *context, const char *text, const char *name) {
+    size_t length = strlen(name);
+    for (const char *line = text; *line;) {
+        size_t line_length = strcspn(line, "\n");
+        if (line_length > length + 2 && strncmp(line, name, length) == 0 && strncmp(line + length, " = ", 3) == 0) {
+            clade_text value = { .context = context };
+            clade_text_add(&value, "%.*s", (int)(line_length - length - 3), line + length + 3);
+            char *copy = value.failed ? NULL : clade_duplicate(context, clade_text_get(&value));
+            clade_text_free(&value);
+            return copy;
+        }
+        line += line_length + (line[line_length] != 0);
+    }
+    return NULL;
+}

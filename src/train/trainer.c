@@ -1,0 +1,264 @@
+/* Making a trainer: options completed and checked, the graph grown by gradient and updates, the data divided, the run
+ * folder opened. */
+#include "train/trainer.h"
+
+#include "base/context.h"
+#include "ops/op.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+/* ---- options ---- */
+
+/* An options struct of another version: as many bytes as it has, the rest zero. */
+static void copy_options(clade_train_options *to, const clade_train_options *from) {
+    *to = (clade_train_options){ 0 };
+    memcpy(to, from, from->size < sizeof *to ? from->size : sizeof *to);
+    to->size = sizeof *to;
+}
+
+static int64_t at_least(int64_t number, int64_t least) {
+    return number > least ? number : least;
+}
+
+/* How many samples to hold out: see the header. */
+static int64_t default_held_out(clade_schedule_kind schedule, int64_t count) {
+    enum { FOR_RULES = 12, FOR_CURVES = 60 };
+    return schedule == CLADE_PLATEAU ? at_least(count / FOR_RULES, 1) : count / FOR_CURVES;
+}
+
+static clade_status complete_held_out(clade_trainer *trainer) {
+    clade_train_options *options = &trainer->options;
+    int64_t count = clade_dataset_describe(options->train).count;
+    if (options->no_held_out) {
+        options->held_out = 0;
+        if (options->schedule.kind == CLADE_PLATEAU)
+            return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT,
+                              "the plateau schedule watches held-out samples: leave no_held_out away");
+    } else if (options->held_out == 0) {
+        options->held_out = default_held_out(options->schedule.kind, count);
+    }
+    if (options->held_out < 0 || options->held_out >= count)
+        return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT,
+                          "%" PRId64 " samples held out of %" PRId64 ": must leave some to train on", options->held_out,
+                          count);
+    return CLADE_OK;
+}
+
+static clade_status complete_numbers(clade_trainer *trainer) {
+    clade_train_options *options = &trainer->options;
+    if (options->optimizer == 0) options->optimizer = CLADE_SGD;
+    if (options->rate == 0) options->rate = options->optimizer == CLADE_ADAM ? 0.001 : 0.01;
+    if (options->no_momentum)
+        options->momentum = 0;
+    else if (options->momentum == 0)
+        options->momentum = 0.9;
+    if (options->no_weight_decay) options->weight_decay = 0;
+    if (options->batch == 0) options->batch = 64;
+    if (options->epochs == 0) options->epochs = 1;
+    if (options->checkpoint_seconds == 0) options->checkpoint_seconds = 300;
+    if (!options->model) options->model = "";
+    if (!(options->rate > 0 && isfinite(options->rate)))
+        return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT, "rate %g: must be above 0", options->rate);
+    if (options->batch < 1 || options->epochs < 1)
+        return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT,
+                          "batch %" PRId64 ", epochs %" PRId64 ": both must be at least 1", options->batch,
+                          options->epochs);
+    if (options->validate_every < 0 || options->report_every < 0 || options->checkpoint_every < 0)
+        return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT,
+                          "validate_every, report_every and checkpoint_every count steps: none may be negative");
+    return CLADE_OK;
+}
+
+static clade_status check_sources(clade_context *context, const clade_train_options *options) {
+    if (options->device_count < 1 || !options->devices || !options->devices[0])
+        return clade_fail(context, CLADE_ERROR_ARGUMENT, "training needs a device in options.devices");
+    if (options->device_count > 1)
+        return clade_fail(context, CLADE_ERROR_UNSUPPORTED,
+                          "training on %zu devices: this version trains on one; name a single device",
+                          options->device_count);
+    if (!options->train) return clade_fail(context, CLADE_ERROR_ARGUMENT, "training needs a data set in options.train");
+    if (clade_dataset_describe(options->train).count < 1)
+        return clade_fail(context, CLADE_ERROR_INPUT, "%s: no samples to train on",
+                          clade_dataset_describe(options->train).name);
+    if (options->resume && !options->folder)
+        return clade_fail(context, CLADE_ERROR_ARGUMENT, "resuming needs the folder of the run to go on with");
+    return CLADE_OK;
+}
+
+static clade_status take_options(clade_trainer *trainer, const clade_train_options *given) {
+    copy_options(&trainer->options, given);
+    clade_train_options *options = &trainer->options;
+    clade_status status = check_sources(trainer->context, options);
+    if (status == CLADE_OK) status = complete_numbers(trainer);
+    if (status == CLADE_OK) status = complete_held_out(trainer);
+    if (status != CLADE_OK) return status;
+    if (options->folder) trainer->folder = clade_duplicate(trainer->context, options->folder);
+    trainer->model = clade_duplicate(trainer->context, options->model);
+    if (!trainer->model || (options->folder && !trainer->folder))
+        return clade_fail_memory(trainer->context, sizeof *options, "the training options");
+    options->folder = trainer->folder;
+    options->model = trainer->model;
+    trainer->device = options->devices[0];
+    trainer->epochs = options->epochs;
+    trainer->optimizer = (clade_optimizer){ options->optimizer, options->momentum, options->weight_decay };
+    return CLADE_OK;
+}
+
+/* ---- the graph ---- */
+
+/* GIVEN, or the graph's input NAME; both must be inputs. */
+static clade_status find_input(clade_trainer *trainer, clade_value given, const char *name, clade_dtype dtype,
+                               clade_value *out) {
+    *out = clade_value_valid(given) ? given : clade_graph_find(trainer->graph, "input", name);
+    if (!clade_value_valid(*out) || clade_value_node(*out)->op != &clade_op_input || out->graph != trainer->graph ||
+        clade_value_dtype(*out) != dtype)
+        return clade_fail(
+            trainer->context, CLADE_ERROR_ARGUMENT,
+            "training feeds an input \"%s\" of dtype %s, which the graph lacks: add it, or set options.%s", name,
+            clade_dtype_name(dtype), name);
+    return CLADE_OK;
+}
+
+clade_value clade_counted_scores(clade_value scores) {
+    const clade_node *node = clade_value_node(scores);
+    return strcmp(node->op->name, "softmax") == 0 ? node->inputs[0] : scores;
+}
+
+/* Elements of one sample of VALUE, whose first size is N; -1 when it is not so. */
+static int64_t sample_elements(const clade_graph *graph, clade_value value) {
+    clade_dims dims = clade_value_dims(value);
+    if (dims.rank < 1 || dims.size[0] != CLADE_BATCH) return -1;
+    return clade_dims_value(graph, &dims, (clade_binding){ .batch = 1 }, NULL);
+}
+
+static clade_status check_shapes(const clade_trainer *trainer) {
+    clade_dataset_info info = clade_dataset_describe(trainer->options.train);
+    int64_t elements = info.channels * info.height * info.width;
+    int64_t image = sample_elements(trainer->graph, trainer->feed.image);
+    if (image != elements)
+        return clade_fail(trainer->context, CLADE_ERROR_INPUT,
+                          "%s: its images are %" PRId64 "x%" PRId64 "x%" PRId64 ", and the graph takes %s", info.name,
+                          info.channels, info.height, info.width,
+                          clade_type_text(trainer->graph, clade_value_type(trainer->feed.image)));
+    if (sample_elements(trainer->graph, trainer->feed.label) != 1)
+        return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT, "the label's size must be (N)");
+    return CLADE_OK;
+}
+
+static clade_status grow_graph(clade_trainer *trainer, clade_value loss) {
+    clade_train_options *options = &trainer->options;
+    clade_status status = clade_graph_status(trainer->graph);
+    if (status != CLADE_OK) return status;
+    if (!clade_value_valid(loss) || loss.graph != trainer->graph || clade_value_dims(loss).rank != 0)
+        return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT, "the loss must be a scalar of the graph");
+    trainer->feed.loss = loss;
+    status = find_input(trainer, options->image, "image", CLADE_F32, &trainer->feed.image);
+    if (status == CLADE_OK) status = find_input(trainer, options->label, "label", CLADE_I32, &trainer->feed.label);
+    if (status == CLADE_OK) status = check_shapes(trainer);
+    if (status != CLADE_OK) return status;
+    if (clade_value_valid(options->scores))
+        trainer->feed.correct = clade_count_correct(clade_counted_scores(options->scores), trainer->feed.label);
+    status = clade_optimizer_append(&trainer->optimizer, loss, &trainer->parameters);
+    return status == CLADE_OK ? clade_graph_status(trainer->graph) : status;
+}
+
+/* ---- the data ---- */
+
+static clade_status divide_data(clade_trainer *trainer) {
+    clade_train_options *options = &trainer->options;
+    if (options->held_out == 0) return CLADE_OK;
+    return clade_dataset_split(options->train, options->held_out, &trainer->train, &trainer->held_out);
+}
+
+static clade_status open_loader(clade_trainer *trainer) {
+    clade_train_options *options = &trainer->options;
+    clade_loader_options loader = { .size = sizeof loader,
+                                    .batch = options->batch,
+                                    .seed = options->seed,
+                                    .shuffle = true,
+                                    .depth = CLADE_PIPELINE_SLOTS };
+    clade_dataset *dataset = trainer->train ? trainer->train : options->train;
+    clade_status status = clade_loader_new(dataset, &loader, &trainer->loader);
+    if (status != CLADE_OK) return status;
+    trainer->steps_per_epoch = clade_loader_batches(trainer->loader);
+    if (trainer->steps_per_epoch > INT64_MAX / trainer->epochs)
+        return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT, "epochs %" PRId64 ": too many", trainer->epochs);
+    trainer->steps = trainer->steps_per_epoch * trainer->epochs;
+    return CLADE_OK;
+}
+
+/* The options that are counted in steps. */
+static clade_status complete_steps(clade_trainer *trainer) {
+    enum { VALIDATIONS = 5, LEAST_STEPS = 30, REPORTS = 50 };
+    clade_train_options *options = &trainer->options;
+    int64_t epoch = trainer->steps_per_epoch;
+    if (options->validate_every == 0) options->validate_every = at_least(epoch / VALIDATIONS, LEAST_STEPS);
+    if (options->report_every == 0) options->report_every = at_least(epoch / REPORTS, 1);
+    if (options->checkpoint_every == 0) options->checkpoint_every = epoch;
+    trainer->schedule = clade_schedule_start(trainer->steps, epoch);
+    return clade_schedule_complete(trainer->context, &options->schedule, trainer->steps);
+}
+
+/* ---- the whole ---- */
+
+static clade_status open_session(clade_trainer *trainer) {
+    clade_train_options *options = &trainer->options;
+    clade_status status = clade_session_new(trainer->device, trainer->graph, options->seed, &trainer->session);
+    if (status == CLADE_OK && trainer->held_out)
+        status = clade_measure_new(trainer->device, trainer->session, &trainer->feed, trainer->held_out, 0,
+                                   &trainer->validation);
+    if (status != CLADE_OK) return status;
+    trainer->settings = clade_settings_text(trainer);
+    if (!trainer->settings) return clade_fail_memory(trainer->context, 1024, "the run's settings");
+    return clade_folder_open(trainer);
+}
+
+clade_status clade_trainer_new(clade_graph *graph, clade_value loss, const clade_train_options *options,
+                               clade_trainer **out) {
+    *out = NULL;
+    clade_context *context = graph->context;
+    clade_trainer *trainer = clade_allocate(context, 1, sizeof *trainer);
+    if (!trainer) return clade_fail_memory(context, sizeof *trainer, "a trainer");
+    trainer->context = trainer->history.context = context;
+    trainer->graph = graph;
+    trainer->saved_step = -1;
+    clade_status status = take_options(trainer, options);
+    if (status == CLADE_OK) status = grow_graph(trainer, loss);
+    if (status == CLADE_OK) status = divide_data(trainer);
+    if (status == CLADE_OK) status = open_loader(trainer);
+    if (status == CLADE_OK) status = complete_steps(trainer);
+    trainer->run = (clade_run_state){ .steps = trainer->steps,
+                                      .train_loss = NAN,
+                                      .reported_loss = NAN,
+                                      .reported_accuracy = NAN,
+                                      .held_out_loss = NAN,
+                                      .held_out_accuracy = NAN };
+    if (status == CLADE_OK) status = open_session(trainer);
+    if (status != CLADE_OK) {
+        clade_trainer_free(trainer);
+        return status;
+    }
+    *out = trainer;
+    return CLADE_OK;
+}
+
+void clade_trainer_free(clade_trainer *trainer) {
+    if (!trainer) return;
+    clade_pipeline_free(trainer->pipeline);
+    clade_measure_free(trainer->validation);
+    clade_loader_free(trainer->loader);
+    clade_session_free(trainer->session);
+    clade_dataset_free(trainer->train);
+    clade_dataset_free(trainer->held_out);
+    clade_history_free(&trainer->history);
+    clade_free(trainer->context, trainer->settings);
+    clade_free(trainer->context, trainer->folder);
+    clade_free(trainer->context, trainer->model);
+    clade_free(trainer->context, trainer);
+}
+
+clade_session *clade_trainer_session(clade_trainer *trainer) {
+    return trainer->session;
+}

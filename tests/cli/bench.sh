@@ -1,0 +1,29 @@
+#!/bin/sh
+# The keys that scripts read from bench and profile. No time is judged.
+. "$CLADE_SOURCE/tests/cli/support/expect.sh"
+
+works bench gemm 33 20 7 --steps 3 --json
+is_json min_ms median_ms steps gflops device implementation
+[ "$(value steps)" = 3 ] || die "steps: $(cat out.txt)"
+works bench conv 2 4 9 8 6 3 3 2 1 2 --steps 2 --json
+is_json forward_ms backward_data_ms backward_filter_ms device implementation
+works bench conv 2 4 9 8 6 3 3 2 1 2 --steps 2
+shows '^forward ' '^backward_data ' '^backward_filter '
+works bench train mlp --batch 8 --steps 3 --json
+is_json min_ms median_ms steps parameters images_per_second device implementation
+[ "$(value parameters)" = 397510 ] || die "parameters: $(cat out.txt)"
+works bench infer lenet --batch 4 --steps 3 --json
+is_json min_ms median_ms steps parameters images_per_second device implementation
+works bench infer mlp --steps 1
+shows 'images/s'
+fails 1 'groups' bench conv 1 3 8 8 4 3 3 1 1 2
+fails 1 '.' bench conv 1 3 2 2 4 5 5 1 0 1
+
+works profile lenet --batch 8 --steps 2 --trace trace.json
+shows '^roof: ' 'conv1 .* forward ' ' backward ' ' update ' 'x forward' '^step '
+grep -q '"traceEvents":\[' trace.json || die "no trace: $(head -c 300 trace.json)"
+works profile lenet --batch 8 --steps 2 --json
+is_json model device roof_gflops step_ms forward_ms backward_ms update_ms rows
+works profile mlp --infer --batch 8 --steps 1 --json
+is_json forward_ms
+fails 1 'nowhere' profile mlp --batch 8 --steps 1 --trace nowhere/trace.json

@@ -1,0 +1,16 @@
+#!/bin/sh
+# selftest and gradcheck from the command line: what passes, what is named.
+. "$CLADE_SOURCE/tests/cli/support/expect.sh"
+
+works selftest --list
+shows '^add$' '^conv2d$'
+works selftest add softmax
+shows '^passed .*add ' '^[0-9]+ passed, 0 failed'
+works selftest add --quiet --json
+is_json passed failed inapplicable left_out device failures
+works gradcheck tanh
+shows '^passed' ' passed, 0 failed'
+works gradcheck softmax --quiet --samples 5
+works gradcheck mlp --samples 3 --json
+is_json checked passed failed
+

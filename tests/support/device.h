@@ -1,0 +1,24 @@
+/* What tests that run something share: a context whose failures are shown, and the default device. */
+#ifndef CLADE_TESTS_SUPPORT_DEVICE_H
+#define CLADE_TESTS_SUPPORT_DEVICE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "clade/device.h"
+
+/* Fails the test with the context's error text when STATUS is a fault. */
+#define assert_good(CONTEXT, CALL)                                                                                     \
+    do {                                                                                                               \
+        if ((CALL) != CLADE_OK) fail_msg("%s: %s", #CALL, clade_error(CONTEXT));                                       \
+    } while (0)
+
+/* A context and the device that CLADE_DEVICE or the default chooses. Fails the test when there is none. */
+clade_device *open_test_device(clade_context **context);
+void close_test_device(clade_context *context, clade_device *device);
+
+#endif

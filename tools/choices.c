@@ -1,0 +1,75 @@
+/* What several subcommands take alike: a device, a model. */
+#include "command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+outcome choose_device(const invocation *call, const char *choice, size_t *index, const char **why) {
+    const char *asked = choice != NULL ? choice : getenv("CLADE_DEVICE");
+    if (asked != NULL && strchr(asked, ',') != NULL)
+        return failed_because(call, "several devices at once (\"%.200s\") are unsupported; name one of them", asked);
+    if (asked != NULL && strcmp(asked, "all") == 0) {
+        size_t count = 0;
+        if (clade_device_count(call->context, &count) != CLADE_OK) return failed(call);
+        if (count > 1)
+            return failed_because(call,
+                                  "several devices at once (all %zu) are unsupported; name one of those that "
+                                  "`clade devices` lists",
+                                  count);
+        choice = "0";
+    }
+    if (clade_device_choose(call->context, choice, index, why) != CLADE_OK) return failed(call);
+    return DONE;
+}
+
+outcome open_device(const invocation *call, const char *choice, clade_device **device) {
+    size_t index = 0;
+    outcome result = choose_device(call, choice, &index, NULL);
+    if (result != DONE) return result;
+    if (clade_device_open(call->context, index, device) != CLADE_OK) return failed(call);
+    return DONE;
+}
+
+void print_models(FILE *stream) {
+    const clade_model *const *all = clade_model_list();
+    for (size_t i = 0; all[i] != NULL; i++)
+        fprintf(stream, "%s%s", i > 0 ? ", " : "", all[i]->name);
+}
+
+const clade_model *find_model(const invocation *call, const char *name) {
+    const clade_model *model = clade_model_find(name);
+    if (model != NULL) return model;
+    fprintf(stderr, "clade %s: unknown model \"%.200s\"; the models are ", call->command->name, name);
+    print_models(stderr);
+    fputc('\n', stderr);
+    return NULL;
+}
+
+clade_graph *build_model(const invocation *call, const clade_model *model, const int64_t image[3], model_inputs *inputs,
+                         clade_model_values *values) {
+    clade_graph *graph = clade_graph_new(call->context);
+    if (graph == NULL) {
+        failed_because(call, "memory is short for the model's graph");
+        return NULL;
+    }
+    if (image == NULL) image = model->image;
+    inputs->image = clade_input(graph, "image", CLADE_F32, clade_shape(CLADE_BATCH, image[0], image[1], image[2]));
+    inputs->label = clade_input(graph, "label", CLADE_I32, clade_shape(CLADE_BATCH));
+    *values = model->build(inputs->image, inputs->label);
+    if (clade_graph_status(graph) == CLADE_OK) return graph;
+    failed(call);
+    clade_graph_free(graph);
+    return NULL;
+}
+
+bool is_operator(const char *name) {
+    for (size_t i = 0; clade_operator_name(i) != NULL; i++)
+        if (strcmp(clade_operator_name(i), name) == 0) return true;
+    return false;
+}
+
+void print_operators(FILE *stream) {
+    for (size_t i = 0; clade_operator_name(i) != NULL; i++)
+        fprintf(stream, "%s%s", i > 0 ? ", " : "", clade_operator_name(i));
+}

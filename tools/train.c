@@ -1,0 +1,310 @@
+/* clade train: trains a model of the zoo, draws the progress, and says what came of it. */
+#include "command.h"
+#include "report.h"
+#include "system.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct arguments {
+    bool json, quiet, resume, shuffle_labels;
+    const char *data, *device, *out, *optimizer, *schedule;
+    int64_t epochs, batch, memory, held_out, validate_every, checkpoint_every;
+    double rate, momentum, weight_decay, schedule_factor, schedule_every;
+    uint64_t seed;
+} arguments;
+
+/* ---- progress ---- */
+
+typedef struct display {
+    FILE *stream;      /* NULL: silent */
+    bool redraws;      /* one line on a terminal; else a line now and then */
+    bool drawn;        /* something stands on that line */
+    int64_t next_step; /* of a plain line where nothing is held out */
+} display;
+
+/* Where progress goes: beside a JSON report only to a terminal, so that a failure is one line on standard error. */
+static display open_display(const arguments *given) {
+    if (given->quiet) return (display){ .stream = NULL };
+    if (!given->json) return (display){ .stream = stdout, .redraws = system_is_terminal(stdout) };
+    bool terminal = system_is_terminal(stderr);
+    return (display){ .stream = terminal ? stderr : NULL, .redraws = terminal };
+}
+
+static void add_number(char *text, size_t size, const char *format, double number) {
+    size_t length = strlen(text);
+    if (isfinite(number) && length < size) snprintf(text + length, size - length, format, number);
+}
+
+/* "epoch 2/3  step 1200/2814  loss 0.0712  accuracy 97.8 %  held out 98.1 %  9,500 images/s". */
+static void describe(const clade_train_progress *p, char *text, size_t size) {
+    int64_t epoch = p->epoch < p->epochs ? p->epoch + 1 : p->epochs;
+    snprintf(text, size, "epoch %lld/%lld  step %lld/%lld", (long long)epoch, (long long)p->epochs, (long long)p->step,
+             (long long)p->steps);
+    add_number(text, size, "  loss %.4f", p->train_loss);
+    add_number(text, size, "  accuracy %.2f %%", 100 * p->train_accuracy);
+    add_number(text, size, "  held out %.2f %%", 100 * p->held_out_accuracy);
+    add_number(text, size, "  %.0f images/s", p->images_per_second);
+    size_t length = strlen(text);
+    if (isfinite(p->seconds_left) && p->step < p->steps && length < size) {
+        long left = lround(p->seconds_left);
+        snprintf(text + length, size - length, "  left %ld:%02ld", left / 60, left % 60);
+    }
+}
+
+/* A bar of the width that the words leave, and the words. */
+static void redraw(display *d, const clade_train_progress *p) {
+    enum { WIDEST_BAR = 30, NARROWEST_BAR = 6 };
+    char words[256];
+    describe(p, words, sizeof words);
+    int width = system_terminal_width() - 1;
+    int bar = width - (int)strlen(words) - 4;
+    if (bar > WIDEST_BAR) bar = WIDEST_BAR;
+    fputc('\r', d->stream);
+    if (bar >= NARROWEST_BAR) {
+        int64_t filled = p->steps > 0 ? bar * p->step / p->steps : 0;
+        fputc('[', d->stream);
+        for (int i = 0; i < bar; i++)
+            fputc(i < filled ? '=' : ' ', d->stream);
+        fputs("]  ", d->stream);
+    }
+    fprintf(d->stream, "%.*s\033[K", width, words);
+    fflush(d->stream);
+    d->drawn = true;
+}
+
+static void end_line(display *d) {
+    if (d->drawn) fputc('\n', d->stream);
+    d->drawn = false;
+}
+
+/* A line for each validation; where nothing is held out, twenty over the run. */
+static void print_line(display *d, const clade_train_progress *p) {
+    bool due = p->event == CLADE_TRAIN_REPORTED && isnan(p->held_out_loss) && p->step >= d->next_step;
+    if (p->event != CLADE_TRAIN_VALIDATED && !due) return;
+    d->next_step = p->step + (p->steps + 19) / 20;
+    char words[256];
+    describe(p, words, sizeof words);
+    fprintf(d->stream, "%s\n", words);
+    fflush(d->stream);
+}
+
+static void show(void *user, const clade_train_progress *p) {
+    display *d = user;
+    if (d->stream == NULL || p->event == CLADE_TRAIN_SAVED) return;
+    if (!d->redraws) {
+        print_line(d, p);
+        return;
+    }
+    redraw(d, p);
+    if (p->event == CLADE_TRAIN_FINISHED) end_line(d);
+}
+
+/* ---- the run folder ---- */
+
+enum { MOST_RUNS = 10000, PATH = 4096 };
+
+static void run_folder(char *path, const char *model, int number) {
+    if (number == 1) {
+        snprintf(path, PATH, "runs/%s", model);
+    } else {
+        snprintf(path, PATH, "runs/%s-%d", model, number);
+    }
+}
+
+/* The folder of a run without --out: a new one, runs/MODEL, runs/MODEL-2, ...; to resume, the last of them. */
+static outcome choose_folder(const invocation *call, const char *model, bool resume, char *path) {
+    bool made_runs = system_make_folder("runs") >= 0;
+    for (int number = 1; made_runs && number < MOST_RUNS; number++) {
+        run_folder(path, model, number);
+        if (resume) {
+            char next[PATH];
+            run_folder(next, model, number + 1);
+            if (!system_exists(next)) return DONE;
+            continue;
+        }
+        int made = system_make_folder(path);
+        if (made > 0) return DONE;
+        if (made < 0) break;
+    }
+    return failed_because(call, "cannot make a folder for the run under runs/; say where with --out DIR");
+}
+
+/* ---- options ---- */
+
+static const struct {
+    const char *name;
+    clade_optimizer_kind kind;
+} optimizers[] = { { "sgd", CLADE_SGD }, { "sgd-accumulate", CLADE_SGD_ACCUMULATE }, { "adam", CLADE_ADAM } };
+
+static const struct {
+    const char *name;
+    clade_schedule_kind kind;
+} schedules[] = {
+    { "constant", CLADE_CONSTANT }, { "step", CLADE_STEP },       { "cosine", CLADE_COSINE },
+    { "plateau", CLADE_PLATEAU },   { "inverse", CLADE_INVERSE },
+};
+
+/* What was said on the command line, as the library's options. */
+static clade_train_options train_options(const arguments *given) {
+    clade_train_options options = {
+        .size = sizeof options,
+        .rate = given->rate,
+        .momentum = given->momentum > 0 ? given->momentum : 0,
+        .no_momentum = given->momentum == 0,
+        .weight_decay = given->weight_decay > 0 ? given->weight_decay : 0,
+        .no_weight_decay = given->weight_decay == 0,
+        .batch = given->batch,
+        .epochs = given->epochs,
+        .seed = given->seed,
+        .held_out = given->held_out > 0 ? given->held_out : 0,
+        .no_held_out = given->held_out == 0,
+        .validate_every = given->validate_every,
+        .checkpoint_every = given->checkpoint_every,
+        .resume = given->resume,
+        .stop_on_interrupt = true,
+        .schedule = { .factor = given->schedule_factor, .every = given->schedule_every },
+    };
+    for (size_t i = 0; given->optimizer != NULL && i < sizeof optimizers / sizeof *optimizers; i++)
+        if (strcmp(optimizers[i].name, given->optimizer) == 0) options.optimizer = optimizers[i].kind;
+    for (size_t i = 0; given->schedule != NULL && i < sizeof schedules / sizeof *schedules; i++)
+        if (strcmp(schedules[i].name, given->schedule) == 0) options.schedule.kind = schedules[i].kind;
+    return options;
+}
+
+/* ---- what came of it ---- */
+
+static bool print_json(const arguments *given, const char *model, const char *folder,
+                       const clade_train_result *result) {
+    json report = json_new();
+    cJSON *root = report.root;
+    json_text(&report, root, "model", model);
+    json_text(&report, root, "data", given->data);
+    json_text(&report, root, "device", result->device);
+    json_number(&report, root, "seed", (double)given->seed);
+    json_number(&report, root, "epochs", (double)result->epochs);
+    json_number(&report, root, "steps", (double)result->steps);
+    json_number(&report, root, "resumed_from", (double)result->resumed_from);
+    json_number(&report, root, "parameters", (double)result->parameters);
+    json_number(&report, root, "train_loss", result->train_loss);
+    json_number(&report, root, "held_out_loss", result->held_out_loss);
+    json_number(&report, root, "held_out_accuracy", result->held_out_accuracy);
+    json_number(&report, root, "val_loss", result->val_loss);
+    json_number(&report, root, "val_accuracy", result->val_accuracy);
+    json_number(&report, root, "images_per_second", result->images_per_second);
+    json_text(&report, root, "weights_sha256", result->weights_sha256);
+    json_text(&report, root, "out", folder);
+    return json_print(&report);
+}
+
+static void print_text(const char *model, const char *folder, const clade_train_result *result) {
+    printf("%s on %s: %lld epochs, %s steps", model, result->device, (long long)result->epochs,
+           words_count((double)result->steps));
+    if (isfinite(result->images_per_second)) printf(", %s images/s", words_count(result->images_per_second));
+    printf("\nloss %.4f in the last epoch; test loss %.4f, accuracy %.2f %%\n", result->train_loss, result->val_loss,
+           100 * result->val_accuracy);
+    printf("weights %s\nrun     %s\n", result->weights_sha256, folder);
+}
+
+/* ---- the run ---- */
+
+static outcome train(const invocation *call, const clade_model *model, clade_train_options *options) {
+    const arguments *given = call->arguments;
+    char folder[PATH];
+    if (given->out == NULL) {
+        outcome chosen = choose_folder(call, model->name, given->resume, folder);
+        if (chosen != DONE) return chosen;
+    }
+    display d = open_display(given);
+    options->folder = given->out != NULL ? given->out : folder;
+    options->progress = show;
+    options->user = &d;
+    clade_train_result result;
+    clade_status status = clade_train_model(model, options, &result);
+    end_line(&d);
+    if (status != CLADE_OK) return failed(call);
+    if (given->json) return print_json(given, model->name, options->folder, &result) ? DONE : FAILED;
+    print_text(model->name, options->folder, &result);
+    return DONE;
+}
+
+static outcome run(invocation *call) {
+    const arguments *given = call->arguments;
+    const clade_model *model = find_model(call, call->operands[0]);
+    if (model == NULL) return WRONG_USAGE;
+    if (given->data == NULL)
+        return wrong_usage(call->command, "wants --data DATA: digits, mnist:DIR, fashion:DIR, idx:DIR");
+
+    if (given->schedule == NULL && (given->schedule_factor > 0 || given->schedule_every > 0))
+        return wrong_usage(call->command, "--schedule-factor and --schedule-every want --schedule");
+    clade_device *device = NULL;
+    clade_dataset *training = NULL, *test = NULL;
+    clade_train_options options = train_options(given);
+    outcome result = FAILED;
+    if (clade_dataset_open(call->context, given->data, &training, &test) != CLADE_OK ||
+        (given->shuffle_labels && clade_dataset_shuffle_labels(training, given->seed) != CLADE_OK)) {
+        failed(call);
+    } else {
+        result = open_device(call, given->device, &device);
+    }
+    if (result == DONE) {
+        if (given->memory > 0) clade_device_limit_memory(device, (size_t)given->memory);
+        options.devices = &device;
+        options.device_count = 1;
+        options.train = training;
+        options.test = test;
+        result = train(call, model, &options);
+    }
+    clade_device_close(device);
+    clade_dataset_free(training);
+    clade_dataset_free(test);
+    return result;
+}
+
+#define ROW(NAME, KIND, FIELD, VALUE, MINIMUM, HELP)                                                                   \
+    { NAME, KIND, offsetof(arguments, FIELD), VALUE, MINIMUM, HELP }
+static const option options[] = {
+    ROW("--data", OPTION_TEXT, data, "DATA", 0, "digits[:TRAIN,TEST[,SEED]], mnist:DIR, fashion:DIR, idx:DIR"),
+    ROW("--epochs", OPTION_INTEGER, epochs, "N", 1,
+        "times through the data; default, as for the next ones, the model's recipe"),
+    ROW("--batch", OPTION_INTEGER, batch, "N", 1, "images in a step"),
+    ROW("--rate", OPTION_REAL, rate, "R", 1e-12, "learning rate at the start"),
+    ROW("--momentum", OPTION_REAL, momentum, "M", 0, "of SGD; Adam's beta1; 0: none"),
+    ROW("--weight-decay", OPTION_REAL, weight_decay, "W", 0, "adds W times the weights to their gradient"),
+    ROW("--optimizer", OPTION_TEXT, optimizer, "sgd|sgd-accumulate|adam", 0, "the rule of the update"),
+    ROW("--schedule", OPTION_TEXT, schedule, "constant|step|cosine|plateau|inverse", 0, "how the rate falls"),
+    ROW("--schedule-factor", OPTION_REAL, schedule_factor, "F", 0, "of step and plateau"),
+    ROW("--schedule-every", OPTION_REAL, schedule_every, "E", 0, "epochs, validations, or the b of a/(b+t)"),
+    ROW("--seed", OPTION_SEED, seed, "S", 0, "of weights, order and dropout; default 0"),
+    OPTION_DEVICE(arguments),
+    ROW("--memory", OPTION_BYTES, memory, "BYTES", 1, "most device memory to use: 512M, 2G; more is an error"),
+    ROW("--out", OPTION_TEXT, out, "DIR", 0, "the run's folder; default a new one, runs/MODEL, runs/MODEL-2, ..."),
+    ROW("--resume", OPTION_FLAG, resume, NULL, 0,
+        "go on from the folder's newest checkpoint (default the last folder)"),
+    ROW("--held-out", OPTION_INTEGER, held_out, "N", 0, "training images kept aside to measure on the way; 0: none"),
+    ROW("--validate-every", OPTION_INTEGER, validate_every, "N", 1, "steps between measurements on them"),
+    ROW("--checkpoint-every", OPTION_INTEGER, checkpoint_every, "N", 1, "steps between checkpoints; default an epoch"),
+    ROW("--shuffle-labels", OPTION_FLAG, shuffle_labels, NULL, 0, "a control: permute the training labels"),
+    OPTION_JSON(arguments),
+    ROW("--quiet", OPTION_FLAG, quiet, NULL, 0, "no progress"),
+    OPTIONS_END,
+};
+
+static const arguments defaults = { .momentum = NAN, .weight_decay = NAN, .held_out = -1 };
+
+const command command_train = {
+    .name = "train",
+    .operands = "MODEL",
+    .title = "train a model on a data set",
+    .details =
+        "SIGINT finishes the step, saves, and says how to go on. The folder holds metrics.jsonl, training.svg and "
+        "the last checkpoints.",
+    .operand_minimum = 1,
+    .operand_maximum = 1,
+    .options = options,
+    .arguments_size = sizeof(arguments),
+    .defaults = &defaults,
+    .run = run,
+};
