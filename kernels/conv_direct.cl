@@ -6,6 +6,11 @@
 #include "micro.h"
 #include "transpose.h"
 
+/* Lanes without a pixel take part in the arithmetic, but their results are not used: they only need some value. */
+static inline void clear(__local float *restrict buffer, int count) {
+    for (int i = 0; i < count; i++) buffer[i] = 0.0f;
+}
+
 /* ---- forward: a product of the weights with the pixels' surroundings, packed 32 pixels at a time ---- */
 
 
@@ -53,12 +58,14 @@ forward(const __global float *restrict x, const __global float *restrict weights
     y += n * image_step + (size_t)group * filters * plane + (size_t)p * out_width + q;
     weights += (size_t)group * ((filters + TILE_ROWS - 1) / TILE_ROWS) * depth * TILE_ROWS;
     make_taps(&s, &t, min(channel_block, channels), kernel_taps, 1, taps);
+    clear(panel, min(channel_block, channels) * kernel_taps * TILE_COLUMNS + 16);
+    clear(tile + images * t.image, 16);
     for (int c = 0; c < channels; c += channel_block) {
         const int channel_count = min(channel_block, channels - c), tap_count = channel_count * kernel_taps;
         for (int i = 0; i < images; i++)
             load_tile(&s, &t, x + (((size_t)n + i) * groups * channels + group * channels + c) * height * width,
                       channel_count, p * stride_y - pad_y, q * stride_x - pad_x, tile + i * t.image);
-        walk w = { 0, 0, 0, 0 };
+        walk w = { .image = 0, .row = 0, .column = 0 };
         for (int begin = 0; begin < images * per_image; begin += TILE_COLUMNS) {
             const int count = min((int)TILE_COLUMNS, images * per_image - begin);
             walk_on(&w, &t, rows, columns, count);
@@ -173,8 +180,9 @@ data_gradient(const __global float *restrict dy, const __global float *restrict 
     dy += n * image_step + (size_t)group * filters * plane + (size_t)p_begin * out_width;
     weights += ((size_t)group * group_panels + get_global_id(1) * block_panels) * filters * TILE_ROWS;
     make_taps(&s, &t, channel_count, 1, channel_count, taps);
-    for (int i = 0; i < images * t.image + 16; i++) tile[i] = 0.0f;
-    walk w = { 0, 0, 0, 0 };
+    clear(panel, filter_block * TILE_COLUMNS + 16);
+    clear(tile, images * t.image + 16);
+    walk w = { .image = 0, .row = 0, .column = 0 };
     for (int begin = 0; begin < images * per_image; begin += TILE_COLUMNS) {
         const int count = min((int)TILE_COLUMNS, images * per_image - begin);
         walk_on(&w, &t, rows, out_width, count);

@@ -34,7 +34,7 @@ __kernel void pack_a(const __global float *restrict from, __global float *restri
 }
 
 /* COLUMNS (at most 32) columns of B, DEPTH steps of them, into a panel; element (k, column) is at
- * k * k_step + column * column_step. Where columns are missing the last one is repeated or the panel left as it is. */
+ * k * k_step + column * column_step. Up to the next 16 the last column is repeated. */
 static inline void pack_b(const __global float *restrict from, int k_step, int column_step, int depth, int columns,
                           __local float *restrict panel) {
     int k = 0;
@@ -54,8 +54,8 @@ static inline void pack_b(const __global float *restrict from, int k_step, int c
         }
     }
     for (; k < depth; k++)
-        for (int j = 0; j < columns; j++)
-            panel[k * TILE_COLUMNS + j] = from[(size_t)k * k_step + (size_t)j * column_step];
+        for (int j = 0; j < (columns + 15) / 16 * 16; j++)
+            panel[k * TILE_COLUMNS + j] = from[(size_t)k * k_step + (size_t)min(j, columns - 1) * column_step];
 }
 
 /* Work-item (column block, row block, part of K). Part z covers K from z * part_depth and goes to C + z * m * n. PANEL

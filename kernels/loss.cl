@@ -43,13 +43,21 @@ __kernel void cross_entropy_gradient_row_vectors(__global const float *restrict 
     const int label = labels[n];
     const int valid = in_range(label, columns);
     const float2 statistics = row_statistics(x, columns);
-    const float slope = valid ? dloss[n] : 0.0f, scale = slope / statistics.y;
-    for (int i = 0; i < columns; i += 16) {
-        const int count = min(columns - i, 16);
-        const float16 part = exp(load_some(x + i, count, 0.0f) - statistics.x) * scale;
-        store_some(valid ? part : (float16)0.0f, dx + i, count);
+    if (!valid) {
+        for (int i = 0; i < columns; i++) {
+            dx[i] = 0.0f;
+        }
+        return;
     }
-    if (valid) dx[label] = (exp(x[label] - statistics.x) / statistics.y - 1.0f) * slope;
+    const float slope = dloss[n], scale = slope / statistics.y;
+    int i = 0;
+    for (; i + 16 <= columns; i += 16) {
+        vstore16(exp(vload16(0, x + i) - statistics.x) * scale, 0, dx + i);
+    }
+    for (; i < columns; i++) {
+        dx[i] = exp(x[i] - statistics.x) * scale;
+    }
+    dx[label] = (exp(x[label] - statistics.x) / statistics.y - 1.0f) * slope;
 }
 
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void

@@ -2,7 +2,8 @@
  * sum for each part, a second one adds the parts). Orders are fixed by the sizes alone.
  *   row_vectors, row_groups        R1 > 1: an item, or a group of GROUP items, for each output and part
  *   column_vectors, columns        R1 = 1: an item for 64 columns, or for one
- *   general                        any order of kept and reduced axes: an item for each output */
+ *   general                        any order of kept and reduced axes: an item for each output
+ * A remainder is taken as a difference: what compilers make of a / b beside a % b stops Oclgrind 21.10. */
 #include "vectors.h"
 
 #ifndef GROUP
@@ -16,16 +17,18 @@ typedef struct row_part {
 
 static inline row_part part_of(int part, int rows, int columns, int part_rows, int part_columns) {
     const int across = (columns + part_columns - 1) / part_columns;
+    const int down = part / across;
     row_part p;
-    p.first_row = part / across * part_rows;
+    p.first_row = down * part_rows;
     p.last_row = min(p.first_row + part_rows, rows);
-    p.first = part % across * part_columns;
+    p.first = (part - down * across) * part_columns;
     p.last = min(p.first + part_columns, columns);
     return p;
 }
 
 static inline size_t row_start(int output, int row, int rows, int kept, int columns) {
-    return (((size_t)(output / kept) * rows + row) * kept + output % kept) * columns;
+    const int outer = output / kept;
+    return (((size_t)outer * rows + row) * kept + (output - outer * kept)) * columns;
 }
 
 __kernel void row_vectors(__global const float *restrict x, __global float *restrict y, float factor, int kept,
@@ -138,12 +141,10 @@ __kernel void general(__global const float *restrict x, __global float *restrict
                       int r2, int r3, int r0_stride, int r1_stride, int r2_stride, int r3_stride) {
     const int output = (int)get_global_id(0);
     if (output >= outputs) return;
-    int rest = output;
-    __global const float *from = x + (size_t)(rest % k3) * k3_stride;
-    rest /= k3;
-    from += (size_t)(rest % k2) * k2_stride;
-    rest /= k2;
-    from += (size_t)(rest % k1) * k1_stride + (size_t)(rest / k1) * k0_stride;
+    const int above_k3 = output / k3, above_k2 = above_k3 / k2, above_k1 = above_k2 / k1;
+    __global const float *from = x + (size_t)above_k1 * k0_stride + (size_t)(above_k2 - above_k1 * k1) * k1_stride +
+                                 (size_t)(above_k3 - above_k2 * k2) * k2_stride +
+                                 (size_t)(output - above_k3 * k3) * k3_stride;
     float sum = 0.0f;
     for (int a = 0; a < r0; a++) {
         for (int b = 0; b < r1; b++) {

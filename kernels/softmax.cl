@@ -9,9 +9,12 @@ __kernel void softmax_row_vectors(__global const float *restrict x, __global flo
     y += (size_t)n * columns;
     const float2 statistics = row_statistics(x, columns);
     const float scale = 1.0f / statistics.y;
-    for (int i = 0; i < columns; i += 16) {
-        const int count = min(columns - i, 16);
-        store_some(exp(load_some(x + i, count, 0.0f) - statistics.x) * scale, y + i, count);
+    int i = 0;
+    for (; i + 16 <= columns; i += 16) {
+        vstore16(exp(vload16(0, x + i) - statistics.x) * scale, 0, y + i);
+    }
+    for (; i < columns; i++) {
+        y[i] = exp(x[i] - statistics.x) * scale;
     }
 }
 

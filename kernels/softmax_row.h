@@ -8,17 +8,25 @@
 #define GROUP 64
 #endif
 
-/* (largest, sum), by one item. A lane past the end holds -INFINITY, which adds 0. */
+/* (largest, sum), by one item. */
 static inline float2 row_statistics(__global const float *row, int columns) {
-    float16 largest = -INFINITY, sum = 0.0f;
-    for (int i = 0; i < columns; i += 16) {
-        largest = fmax(largest, load_some(row + i, min(columns - i, 16), -INFINITY));
+    float16 largest = -INFINITY, sums = 0.0f;
+    float top = -INFINITY, sum = 0.0f;
+    int i = 0;
+    for (; i + 16 <= columns; i += 16) {
+        largest = fmax(largest, vload16(0, row + i));
     }
-    const float top = largest16(largest);
-    for (int i = 0; i < columns; i += 16) {
-        sum += exp(load_some(row + i, min(columns - i, 16), -INFINITY) - top);
+    for (; i < columns; i++) {
+        top = fmax(top, row[i]);
     }
-    return (float2)(top, lanes16(sum));
+    top = fmax(top, largest16(largest));
+    for (i = 0; i + 16 <= columns; i += 16) {
+        sums += exp(vload16(0, row + i) - top);
+    }
+    for (; i < columns; i++) {
+        sum += exp(row[i] - top);
+    }
+    return (float2)(top, lanes16(sums) + sum);
 }
 
 /* The same by a group of GROUP items, for all of them. */

@@ -1,25 +1,46 @@
-/* Sums of the lanes of a vector, in a fixed order. */
+/* Vectors of 16: the sum and the largest of the lanes, in a fixed order, and the loads and stores of a row's last lanes.
+ * Lanes are added in an array, which compilers keep in registers: Oclgrind 21.10 takes lane 11 of a shuffled vector for
+ * uninitialised, and fails on a shuffle with a lane that does not matter (its Uninitialized.cpp, ShuffleVector). */
 #ifndef VECTORS_H
 #define VECTORS_H
 
 static inline float lanes4(float4 v) {
-    const float2 pair = v.lo + v.hi;
-    return pair.x + pair.y;
+    float lanes[4];
+    vstore4(v, 0, lanes);
+    return (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
 }
 
 static inline float lanes8(float8 v) {
-    return lanes4(v.lo + v.hi);
+    float lanes[8];
+    vstore8(v, 0, lanes);
+    for (int i = 0; i < 4; i++) {
+        lanes[i] += lanes[i + 4];
+    }
+    return (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
 }
 
 static inline float lanes16(float16 v) {
-    return lanes8(v.lo + v.hi);
+    float lanes[16];
+    vstore16(v, 0, lanes);
+    for (int i = 0; i < 8; i++) {
+        lanes[i] += lanes[i + 8];
+    }
+    for (int i = 0; i < 4; i++) {
+        lanes[i] += lanes[i + 4];
+    }
+    return (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
 }
 
 static inline float largest16(float16 v) {
-    const float8 eight = fmax(v.lo, v.hi);
-    const float4 four = fmax(eight.lo, eight.hi);
-    const float2 two = fmax(four.lo, four.hi);
-    return fmax(two.x, two.y);
+    float lanes[16];
+    vstore16(v, 0, lanes);
+    for (int i = 0; i < 8; i++) {
+        lanes[i] = fmax(lanes[i], lanes[i + 8]);
+    }
+    for (int i = 0; i < 4; i++) {
+        lanes[i] = fmax(lanes[i], lanes[i + 4]);
+    }
+    return fmax(fmax(lanes[0], lanes[2]), fmax(lanes[1], lanes[3]));
 }
 
 /* COUNT (at most 16) floats from P on, FILL in the lanes after them; nothing past them is read. */

@@ -11,7 +11,9 @@ static uint32_t next(uint64_t *state) {
 
 static bool draw(workload *w, int64_t batch) {
     const int64_t *image = w->model->image;
-    int64_t count = batch * image[0] * image[1] * image[2];
+    int64_t pixels = image[0] * image[1] * image[2];
+    if (batch > INT32_MAX / pixels) return false;
+    int64_t count = batch * pixels;
     float *images = calloc((size_t)count, sizeof *images);
     int32_t *labels = calloc((size_t)batch, sizeof *labels);
     w->feeds[0] = (clade_binding_array){ w->inputs.image, images, count };

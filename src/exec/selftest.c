@@ -27,6 +27,7 @@ typedef struct selftest {
     clade_selftest_options options;
     clade_verify_summary summary;
     exercise fused[MAX_IMPLEMENTATIONS]; /* over all point-wise rows */
+    clade_trial_kept kept;
     bool stop;
 } selftest;
 
@@ -199,7 +200,7 @@ static clade_status try_variant(selftest *s, const clade_op *op, const clade_cas
         .expected = p->expected,
         .tolerance = one->tolerance > 0 ? one->tolerance : 1e-5,
         .in_place = in_place,
-        .separate_buffers = s->options.separate_buffers,
+        .kept = s->options.separate_buffers ? &s->kept : NULL,
     };
     clade_text why = { .context = s->context };
     bool passed;
@@ -347,7 +348,7 @@ const char *clade_operator_name(size_t index) {
 
 clade_status clade_selftest(clade_device *device, const clade_selftest_options *options,
                             clade_verify_summary *summary) {
-    selftest s = { .device = device, .context = device->context };
+    selftest s = { .device = device, .context = device->context, .kept = { .context = device->context } };
     if (options != NULL) {
         size_t given = options->size == 0 || options->size > sizeof s.options ? sizeof s.options : options->size;
         memcpy(&s.options, options, given);
@@ -360,6 +361,7 @@ clade_status clade_selftest(clade_device *device, const clade_selftest_options *
         if (chosen(&s.options, *row)) status = test_row(&s, *row);
     }
     if (status == CLADE_OK && s.options.op_count == 0) judge_exercise(&s, &clade_op_fused, s.fused);
+    clade_trial_free_kept(&s.kept);
     if (summary != NULL) *summary = s.summary;
     return status;
 }

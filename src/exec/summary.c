@@ -1,7 +1,8 @@
 /* The table of layers of a network (clade/inspect.h), from the graph alone: no device, no plan.
  *
- * One walk in the graph's order, which is an order of computation. A node becomes a row, except leaves, and except a bias
- * that is added to the product before it, which belongs to the product's row. */
+ * One walk in the graph's order, which is an order of computation. A node that depends on an input becomes a row, except a
+ * bias that is added to the product before it, which belongs to the product's row. What depends on states alone (a bias
+ * reshaped, say) hands its trained elements on to the row that uses it. */
 #include "clade/inspect.h"
 #include "exec/session.h"
 #include "ops/op.h"
@@ -17,9 +18,11 @@ typedef struct sight {
 typedef struct walk {
     const clade_graph *graph;
     clade_binding binding;
-    bool *needed;   /* by node */
-    size_t *row_of; /* by node: its row plus 1; 0: none */
-    sight *sights;  /* by node */
+    bool *needed;     /* by node */
+    bool *fed;        /* by node: whether it depends on an input of the graph */
+    int64_t *trained; /* by node: trained elements behind it that no row has counted */
+    size_t *row_of;   /* by node: its row plus 1; 0: none */
+    sight *sights;    /* by node */
     clade_layer *rows;
     size_t row_count;
 } walk;
@@ -122,7 +125,10 @@ static double multiply_adds(const walk *w, const clade_node *node) {
     return out[0] > 0 ? (double)count * ((double)left / (double)out[0]) : 0;
 }
 
+/* Whether NODE is a state for a bias, seen through views of it. */
 static bool is_bias(const clade_node *node) {
+    while (node->op->view)
+        node = clade_value_node(node->inputs[0]);
     if (!is_op(node, "state")) return false;
     const clade_leaf_attributes *attributes = node->attributes;
     return attributes->role == CLADE_ROLE_BIAS;
@@ -145,28 +151,41 @@ static bool fill_output(walk *w, const clade_node *node, clade_layer *row) {
     return true;
 }
 
+static void begin_row(const walk *w, const clade_node *node, clade_layer *row) {
+    const sight *seen = &w->sights[node->index];
+    row->name = node->name;
+    row->type = type_of(node);
+    row->multiply_adds = multiply_adds(w, node);
+    if (!seen->everything) memcpy(row->receptive_field, seen->field, sizeof seen->field);
+}
+
+/* The trained elements behind NODE's inputs, each counted once in the whole walk. */
+static int64_t take_trained(const walk *w, const clade_node *node) {
+    int64_t count = is_leaf(node) ? trained(w, node) : 0;
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        count += w->trained[node->inputs[i].node];
+        w->trained[node->inputs[i].node] = 0;
+    }
+    return count;
+}
+
 static bool add_node(walk *w, const clade_node *node) {
+    w->fed[node->index] = is_op(node, "input");
+    for (uint32_t i = 0; i < node->input_count; i++)
+        w->fed[node->index] = w->fed[node->index] || w->fed[node->inputs[i].node];
     w->sights[node->index] = see(w, node);
-    if (is_leaf(node)) return true;
+    int64_t count = take_trained(w, node);
+    if (is_leaf(node) || !w->fed[node->index]) {
+        w->trained[node->index] = count;
+        return true;
+    }
     size_t place = carrier_of(w, node);
-    bool joins = place > 0;
-    if (!joins) place = ++w->row_count;
+    bool begins = place == 0;
+    if (begins) place = ++w->row_count;
     w->row_of[node->index] = place;
     clade_layer *row = &w->rows[place - 1];
-    if (!joins) {
-        row->name = node->name;
-        row->type = type_of(node);
-        row->multiply_adds = multiply_adds(w, node);
-        const sight *seen = &w->sights[node->index];
-        memcpy(row->receptive_field, seen->field, sizeof seen->field);
-        if (seen->everything) memset(row->receptive_field, 0, sizeof row->receptive_field);
-    }
-    for (uint32_t i = 0; i < node->input_count; i++) {
-        const clade_node *input = clade_value_node(node->inputs[i]);
-        if (!w->needed[input->index]) continue;
-        row->parameters += trained(w, input);
-        if (is_leaf(input) && is_op(input, "state")) w->needed[input->index] = false; /* shared: counted once */
-    }
+    if (begins) begin_row(w, node, row);
+    row->parameters += count;
     return fill_output(w, node, row);
 }
 
@@ -197,6 +216,8 @@ static bool keep(holder *held, const walk *w) {
 static void release(walk *w) {
     clade_context *context = w->graph->context;
     clade_free(context, w->needed);
+    clade_free(context, w->fed);
+    clade_free(context, w->trained);
     clade_free(context, w->row_of);
     clade_free(context, w->sights);
     clade_free(context, w->rows);
@@ -206,10 +227,13 @@ static bool prepare(walk *w) {
     clade_context *context = w->graph->context;
     size_t count = w->graph->node_count;
     w->needed = clade_allocate(context, count + 1, sizeof *w->needed);
+    w->fed = clade_allocate(context, count + 1, sizeof *w->fed);
+    w->trained = clade_allocate(context, count + 1, sizeof *w->trained);
     w->row_of = clade_allocate(context, count + 1, sizeof *w->row_of);
     w->sights = clade_allocate(context, count + 1, sizeof *w->sights);
     w->rows = clade_allocate(context, count + 1, sizeof *w->rows);
-    return w->needed != NULL && w->row_of != NULL && w->sights != NULL && w->rows != NULL;
+    return w->needed != NULL && w->fed != NULL && w->trained != NULL && w->row_of != NULL && w->sights != NULL &&
+           w->rows != NULL;
 }
 
 clade_status clade_summary_new(clade_value output, int64_t batch, clade_summary **summary) {

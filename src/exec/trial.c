@@ -100,7 +100,7 @@ static void lay_out(trial *t) {
 static clade_status make_buffers(trial *t) {
     clade_device *device = t->request->device;
     clade_status status = CLADE_OK;
-    bool separate = t->request->separate_buffers;
+    bool separate = t->request->kept != NULL;
     if (!separate) status = clade_buffer_new(device, t->bytes, "a self-test", &t->whole);
     for (int i = 0; i < t->count && status == CLADE_OK; i++) {
         piece *p = &t->pieces[i];
@@ -121,10 +121,40 @@ static clade_status make_buffers(trial *t) {
     return status;
 }
 
+void clade_trial_free_kept(clade_trial_kept *kept) {
+    for (size_t i = 0; i < kept->count; i++) {
+        clade_buffer_free(&kept->buffers[i]);
+    }
+    clade_free(kept->context, kept->buffers);
+    *kept = (clade_trial_kept){ .context = kept->context };
+}
+
+/* Takes BUFFER over; without memory to note it, frees it. */
+static void keep(clade_trial_kept *kept, clade_buffer *buffer) {
+    if (kept->count == kept->capacity) {
+        size_t capacity = kept->capacity > 0 ? 2 * kept->capacity : 64;
+        clade_buffer *buffers = clade_reallocate(kept->context, kept->buffers, capacity, sizeof *buffers);
+        if (buffers != NULL) {
+            kept->buffers = buffers;
+            kept->capacity = capacity;
+        }
+    }
+    if (kept->count < kept->capacity) {
+        kept->buffers[kept->count++] = *buffer;
+    } else {
+        clade_buffer_free(buffer);
+    }
+}
+
 static void trial_free(trial *t) {
     clade_commands_free(t->commands);
     for (int i = 0; i < t->count; i++) {
-        clade_buffer_free(&t->pieces[i].buffer);
+        clade_buffer *buffer = &t->pieces[i].buffer;
+        if (t->request->kept != NULL && buffer->memory != NULL) {
+            keep(t->request->kept, buffer);
+        } else {
+            clade_buffer_free(buffer);
+        }
     }
     clade_buffer_free(&t->whole);
     for (int run = 0; run < RUNS; run++) {
@@ -152,7 +182,7 @@ static void draw_image(trial *t, uint8_t byte) {
 }
 
 static clade_status write_image(trial *t) {
-    if (!t->request->separate_buffers) return clade_buffer_write(&t->whole, 0, t->image, t->bytes);
+    if (t->request->kept == NULL) return clade_buffer_write(&t->whole, 0, t->image, t->bytes);
     clade_status status = CLADE_OK;
     for (int i = 0; i < t->count && status == CLADE_OK; i++) {
         const piece *p = &t->pieces[i];
@@ -162,7 +192,7 @@ static clade_status write_image(trial *t) {
 }
 
 static clade_status read_result(trial *t, uint8_t *result) {
-    if (!t->request->separate_buffers) return clade_buffer_read(&t->whole, 0, result, t->bytes);
+    if (t->request->kept == NULL) return clade_buffer_read(&t->whole, 0, result, t->bytes);
     memcpy(result, t->image, t->bytes);
     clade_status status = CLADE_OK;
     for (int i = 0; i < t->count && status == CLADE_OK; i++) {

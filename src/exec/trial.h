@@ -5,6 +5,15 @@
 
 #include "ops/op.h"
 
+/* Buffers of trials with separate buffers, kept until the last is done: Oclgrind 21.10 takes what it knows of a freed
+ * buffer for the next one at its address, and then calls initialised values uninitialised. */
+typedef struct clade_trial_kept {
+    clade_context *context;
+    clade_buffer *buffers;
+    size_t count, capacity;
+} clade_trial_kept;
+void clade_trial_free_kept(clade_trial_kept *kept);
+
 typedef struct clade_trial_request {
     clade_device *device;
     const clade_node *node; /* its inputs are leaves */
@@ -13,8 +22,8 @@ typedef struct clade_trial_request {
     const clade_tensor *in;       /* contents of the inputs */
     const clade_tensor *expected; /* of the outputs */
     double tolerance;
-    int in_place;          /* the input over which output 0 is written, or -1 */
-    bool separate_buffers; /* see clade_selftest_options */
+    int in_place;           /* the input over which output 0 is written, or -1 */
+    clade_trial_kept *kept; /* not NULL: separate buffers (see clade_selftest_options), which go there */
 } clade_trial_request;
 
 /* SITE for NODE under BINDING without buffers: for asking whether an implementation is applicable. */

@@ -220,17 +220,18 @@ double clade_convolution_flops(const clade_site *site) {
 static void add_products(const clade_convolution *c, double *const array[3], int out, int64_t n, int64_t g, int64_t k,
                          int64_t p, int64_t q) {
     const int one = (out + 1) % 3, other = (out + 2) % 3;
+    const int64_t top = p * c->stride[0] - c->pad[0], left = q * c->stride[1] - c->pad[1];
     int64_t at[3];
+    at[1] = (g * c->filters + k) * c->channels * c->taps;
     at[2] = (((n * c->groups + g) * c->filters + k) * c->out[0] + p) * c->out[1] + q;
-    for (int64_t tap = 0; tap < c->channels * c->taps; tap++) {
-        const int64_t channel = tap / c->taps, r = tap % c->taps / c->kernel[1], s = tap % c->kernel[1];
-        const int64_t h = p * c->stride[0] - c->pad[0] + r * c->dilation[0];
-        const int64_t w = q * c->stride[1] - c->pad[1] + s * c->dilation[1];
-        if (h < 0 || h >= c->image[0] || w < 0 || w >= c->image[1]) continue;
-        at[0] = (((n * c->groups + g) * c->channels + channel) * c->image[0] + h) * c->image[1] + w;
-        at[1] = (g * c->filters + k) * c->channels * c->taps + tap;
-        array[out][at[out]] += array[one][at[one]] * array[other][at[other]];
-    }
+    for (int64_t channel = 0; channel < c->channels; channel++)
+        for (int64_t r = 0; r < c->kernel[0]; r++)
+            for (int64_t s = 0; s < c->kernel[1]; s++, at[1]++) {
+                const int64_t h = top + r * c->dilation[0], w = left + s * c->dilation[1];
+                if (h < 0 || h >= c->image[0] || w < 0 || w >= c->image[1]) continue;
+                at[0] = (((n * c->groups + g) * c->channels + channel) * c->image[0] + h) * c->image[1] + w;
+                array[out][at[out]] += array[one][at[one]] * array[other][at[other]];
+            }
 }
 
 static void reference(const clade_node *node, const clade_tensor in[], clade_tensor out[]) {
@@ -273,7 +274,11 @@ static void reference(const clade_node *node, const clade_tensor in[], clade_ten
     DO("padding beyond the kernel", 1, 1, 2, 3, 4, 4, 6, 5, 2, 2, 2, 3, 4, 5, 5, 6, 1, 1)                              \
     DO("parts of the image that nothing reads", 2, 1, 3, 4, 12, 11, 3, 3, 2, 2, 4, 4, 0, 0, 0, 0, 1, 1)                \
     DO("many small images", 70, 1, 3, 4, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                                     \
-    DO("eight by eight, 5 x 5", 3, 1, 20, 50, 12, 12, 8, 8, 5, 5, 1, 1, 0, 0, 0, 0, 1, 1)
+    DO("eight by eight, 5 x 5", 2, 1, 6, 20, 12, 12, 8, 8, 5, 5, 1, 1, 0, 0, 0, 0, 1, 1)                               \
+    DO("more channels than a panel is deep", 1, 1, 130, 2, 3, 4, 3, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                   \
+    DO("more filters than a panel is deep", 1, 1, 2, 300, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1)                    \
+    DO("an image cut into blocks of rows", 1, 1, 1, 2, 41, 37, 41, 37, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                   \
+    DO("an image cut into blocks of columns", 1, 1, 1, 1, 3, 2800, 3, 2800, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)
 
 #define ATTRIBUTES(G, H, W, R, S, SH, SW, T, L, B, E, DH, DW)                                                          \
     &(const attributes) {                                                                                              \

@@ -1,10 +1,10 @@
 /* Dropout (Srivastava et al. 2014, inverted): y = x / (1 - rate), or 0 with probability RATE; identity at inference.
  * x (N, ...), the run's random state int32 (8) -> y as x.
  *
- * Element e of the sample with index s in the epoch is kept when its draw, word e % 4 of Philox's block, is at least
- * rate * 2^32. Key: the run's seed, each half with a half of the name's hash by exclusive or; counter: (e / 4, s, step
- * low, step high). So it does not depend on the batch's split, and the gradient, dropout of dy with the same attributes,
- * draws the same. */
+ * Element e of the sample with index s in the epoch is kept when its draw is at least rate * 2^32. The draw is word
+ * e / 8 % 4 of Philox's block b = e / 32 * 8 + e % 8 (so that eight blocks at once decide neighbours). Key: the run's
+ * seed, each half with a half of the name's hash by exclusive or; counter: (b, s, step low, step high). So it does not
+ * depend on the batch's split, and the gradient, dropout of dy with the same attributes, draws the same. */
 #include "ops/op.h"
 
 #include "base/hash.h"
@@ -68,9 +68,10 @@ static void reference(const clade_node *node, const clade_tensor in[], clade_ten
     int64_t elements = in[0].count / in[0].size[0];
     for (int64_t i = 0; i < in[0].count; i++) {
         uint32_t draws[4], element = (uint32_t)(i % elements);
-        const uint32_t counter[4] = { element / 4, state[4] + (uint32_t)(i / elements), state[2], state[3] };
+        const uint32_t counter[4] = { element / 32 * 8 + element % 8, state[4] + (uint32_t)(i / elements), state[2],
+                                      state[3] };
         clade_philox(key, counter, draws);
-        bool kept = draws[element % 4] >= threshold_of(a);
+        bool kept = draws[element / 8 % 4] >= threshold_of(a);
         out[0].data[i] = kept ? in[0].data[i] / (1.0 - a->rate) : 0;
     }
 }
@@ -79,18 +80,25 @@ static int32_t as_int(uint32_t bits) {
     return bits <= INT32_MAX ? (int32_t)bits : (int32_t)(bits - 1 - INT32_MAX) - INT32_MAX - 1;
 }
 
-enum { PART = 1024 }; /* blocks that an item takes where an item is a thread's work */
+/* ---- implementations ---- */
 
-static clade_status record(const clade_site *site, clade_commands *commands) {
+enum {
+    PART = 1024, /* blocks of four elements that an item takes where an item is a thread's work */
+    GROUP = 64,
+};
+
+static clade_status record(const clade_site *site, clade_commands *commands, bool vectors) {
     const dropout_attributes *a = site->node->attributes;
-    int64_t samples = site->in[0].size[0], elements = site->in[0].count / samples, blocks = (elements + 3) / 4;
-    bool is_cpu = site->device->capabilities.is_cpu;
-    int64_t part = !is_cpu ? 1 : blocks < PART ? blocks : PART;
+    int64_t samples = site->in[0].size[0], elements = site->in[0].count / samples;
+    int64_t blocks = (elements + 31) / 32 * 8;
+    int64_t part = vectors ? PART : 1;
     const clade_argument arguments[] = {
         clade_buffer_argument(site->in[0].buffer),
         clade_buffer_argument(site->in[1].buffer),
         clade_buffer_argument(site->out[0].buffer),
+        clade_int_argument(samples),
         clade_int_argument(elements),
+        clade_int_argument(blocks),
         clade_int_argument(part),
         clade_int_argument(as_int((uint32_t)a->name_hash)),
         clade_int_argument(as_int((uint32_t)((uint64_t)a->name_hash >> 32))),
@@ -99,10 +107,10 @@ static clade_status record(const clade_site *site, clade_commands *commands) {
     };
     return clade_commands_launch(commands, &(clade_launch){
                                                .file = "dropout.cl",
-                                               .kernel = "dropout",
+                                               .kernel = vectors ? "block_vectors" : "blocks",
                                                .label = site->label,
                                                .global = { (size_t)((blocks + part - 1) / part), (size_t)samples },
-                                               .local = { is_cpu ? 1 : 64, 1, 1 },
+                                               .local = { vectors ? 1 : GROUP, 1, 1 },
                                                .arguments = arguments,
                                                .argument_count = sizeof arguments / sizeof arguments[0],
                                                .flops = (double)site->in[0].count,
@@ -110,8 +118,25 @@ static clade_status record(const clade_site *site, clade_commands *commands) {
                                            });
 }
 
+static clade_status record_block_vectors(const clade_site *site, clade_commands *commands) {
+    return record(site, commands, true);
+}
+
+static clade_status record_blocks(const clade_site *site, clade_commands *commands) {
+    return record(site, commands, false);
+}
+
+static double for_cpus(const clade_site *site) {
+    return site->device->capabilities.is_cpu ? 2 : 1;
+}
+
+static double for_others(const clade_site *site) {
+    return site->device->capabilities.is_cpu ? 1 : 2;
+}
+
 static const clade_implementation implementations[] = {
-    { .name = "philox", .record = record },
+    { "block_vectors", NULL, for_cpus, NULL, record_block_vectors },
+    { "blocks", NULL, for_others, NULL, record_blocks },
     { .name = NULL },
 };
 

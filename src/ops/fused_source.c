@@ -153,12 +153,12 @@ static void add_outer_indices(const clade_fused_space *space, clade_text *out) {
     if (space->rank == 3) {
         clade_text_add(out, "    const int i2 = (int)get_global_id(2);\n    if (i2 >= size2) return;\n");
     } else if (space->rank > 3) {
-        clade_text_add(out, "    int rest = (int)get_global_id(2);\n");
-        for (int32_t axis = 2; axis < space->rank; axis++) {
-            clade_text_add(out, "    const int i%d = rest %% size%d;\n    rest /= size%d;\n", (int)axis, (int)axis,
-                           (int)axis);
+        clade_text_add(out, "    const int rest2 = (int)get_global_id(2);\n");
+        for (int axis = 2; axis < space->rank; axis++) {
+            clade_text_add(out, "    const int rest%d = rest%d / size%d, i%d = rest%d - rest%d * size%d;\n", axis + 1,
+                           axis, axis, axis, axis, axis + 1, axis);
         }
-        clade_text_add(out, "    if (rest > 0) return;\n");
+        clade_text_add(out, "    if (rest%d > 0) return;\n", (int)space->rank);
     }
 }
 

@@ -46,6 +46,12 @@ static void accumulate(backward *b, clade_value of, clade_value gradient) {
     *sum = clade_value_valid(*sum) ? clade_add(*sum, gradient) : gradient;
 }
 
+/* Nodes from FIRST on carry the name of the layer that they are the gradient of, for explanations and profiles. */
+static void name_after(clade_graph *graph, uint32_t first, const clade_node *node) {
+    for (uint32_t i = first; i < graph->node_count; i++)
+        if (graph->nodes[i]->input_count > 0 && !graph->nodes[i]->name[0]) graph->nodes[i]->name = node->name;
+}
+
 static void step_back(backward *b, const clade_node *node) {
     bool wanted[CLADE_MAX_INPUTS] = { false };
     clade_value dx[CLADE_MAX_INPUTS] = { { NULL, 0, 0 } };
@@ -57,7 +63,9 @@ static void step_back(backward *b, const clade_node *node) {
     for (uint32_t i = 0; i < node->input_count; i++)
         wanted[i] = b->wanted[node->inputs[i].node];
     clade_tape tape = { b->graph, wanted };
+    uint32_t first = b->graph->node_count;
     node->op->gradient(&tape, node, dy, dx);
+    name_after(b->graph, first, node);
     for (uint32_t i = 0; i < node->input_count; i++)
         if (wanted[i] && clade_value_valid(dx[i])) accumulate(b, node->inputs[i], dx[i]);
 }

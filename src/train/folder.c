@@ -98,13 +98,20 @@ clade_status clade_checkpoint_newest(clade_context *context, const char *folder,
     return status;
 }
 
+static bool is_half_written(const char *name) {
+    static const char *const ours[] = { prefix, "metrics.jsonl.", "training.svg." };
+    bool is_ours = false;
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+        is_ours |= strncmp(name, ours[i], strlen(ours[i])) == 0;
+    return is_ours && ends_with(name, half_written);
+}
+
 static void remove_half_written(clade_context *context, const char *folder) {
     clade_folder_entry *entries;
     size_t count;
     if (clade_folder_list(context, folder, &entries, &count) != CLADE_OK) return;
     for (size_t i = 0; i < count; i++) {
-        if (strncmp(entries[i].name, prefix, sizeof prefix - 1) != 0 || !ends_with(entries[i].name, half_written))
-            continue;
+        if (!is_half_written(entries[i].name)) continue;
         char *path = clade_folder_path(context, folder, entries[i].name);
         if (path) clade_file_remove(context, path);
         clade_free(context, path);
@@ -185,7 +192,7 @@ clade_status clade_folder_plot(const clade_trainer *trainer) {
     if (!trainer->folder) return CLADE_OK;
     clade_text title = { .context = trainer->context }, svg = { .context = trainer->context };
     clade_dataset_info info = clade_dataset_describe(trainer->options.train);
-    clade_text_add(&title, "%s on %s, %" PRId64 " epochs", trainer->model[0] ? trainer->model : "training", info.name,
+    clade_text_add(&title, "%s on %s, epochs: %" PRId64, trainer->model[0] ? trainer->model : "training", info.name,
                    trainer->epochs);
     clade_status status =
         clade_history_plot(&trainer->history, clade_text_get(&title), trainer->steps, trainer->steps_per_epoch, &svg);

@@ -122,7 +122,8 @@ static const struct {
 enum { RAW, SMOOTHED, HELD_OUT, LEGEND_ROWS };
 
 static void draw_panel(const panel *panel, const clade_history *history, const char *colour, int64_t steps_per_epoch) {
-    const double smoothing = 0.9;
+    /* Over about a twentieth of the curve, at least two points. */
+    double smoothing = 1 - 1 / fmax(2, (double)history->train.count / 20);
     char styles[LEGEND_ROWS][128];
     for (int row = 0; row < LEGEND_ROWS; row++)
         snprintf(styles[row], sizeof styles[row], "stroke=\"%s\" %s", legend[row].colour ? legend[row].colour : colour,

@@ -19,11 +19,11 @@ static void add_graph(clade_text *text, const clade_graph *graph) {
     clade_sha256_finish_hex(&hash, hex);
     if (print.failed) text->failed = true;
     clade_text_free(&print);
-    clade_text_add(text, "graph = %s\n", hex);
+    clade_text_add(text, "hash of the graph = %s\n", hex);
 }
 
 /* Name, sizes, and a hash of the first labels, which tells permuted ones apart. */
-static void add_data(clade_text *text, clade_dataset *dataset) {
+static clade_status add_data(clade_text *text, clade_dataset *dataset) {
     enum { LABELS = 256 };
     clade_dataset_info info = clade_dataset_describe(dataset);
     int64_t indices[LABELS], count = info.count < LABELS ? info.count : LABELS;
@@ -33,35 +33,38 @@ static void add_data(clade_text *text, clade_dataset *dataset) {
     clade_sha256 hash;
     char hex[65];
     clade_sha256_start(&hash);
-    if (clade_dataset_read(dataset, indices, count, NULL, labels) != CLADE_OK) text->failed = true;
-    for (int64_t i = 0; i < count && !text->failed; i++)
+    clade_status status = clade_dataset_read(dataset, indices, count, NULL, labels);
+    if (status != CLADE_OK) return status;
+    for (int64_t i = 0; i < count; i++)
         clade_sha256_add(&hash, (uint8_t[]){ (uint8_t)labels[i], (uint8_t)(labels[i] >> 8) }, 2);
     clade_sha256_finish_hex(&hash, hex);
     clade_text_add(text, "data = %s, %" PRId64 " of %" PRId64 "x%" PRId64 "x%" PRId64 ", labels %.8s\n", info.name,
                    info.count, info.channels, info.height, info.width, hex);
+    return CLADE_OK;
 }
 
-char *clade_settings_text(const clade_trainer *trainer) {
+clade_status clade_settings_text(const clade_trainer *trainer, char **out) {
     const clade_train_options *options = &trainer->options;
     clade_text text = { .context = trainer->context };
     clade_text_add(&text, "model = %s\n", options->model);
-    add_data(&text, options->train);
+    clade_status status = add_data(&text, options->train);
     clade_text_add(&text, "seed = %" PRIu64 "\n", options->seed);
     clade_text_add(&text, "batch = %" PRId64 "\n", options->batch);
     clade_text_add(&text, "epochs = %" PRId64 "\n", options->epochs);
     clade_text_add(&text, "optimizer = %s\n", clade_optimizer_name(options->optimizer));
-    clade_text_add(&text, "rate = %.17g\n", options->rate);
-    clade_text_add(&text, "momentum = %.17g\n", options->momentum);
-    clade_text_add(&text, "weight decay = %.17g\n", options->weight_decay);
-    clade_text_add(&text, "schedule = %s, factor %.17g, every %.17g\n", clade_schedule_name(options->schedule.kind),
+    clade_text_add(&text, "rate = %.15g\n", options->rate);
+    clade_text_add(&text, "momentum = %.15g\n", options->momentum);
+    clade_text_add(&text, "weight decay = %.15g\n", options->weight_decay);
+    clade_text_add(&text, "schedule = %s, factor %.15g, every %.15g\n", clade_schedule_name(options->schedule.kind),
                    options->schedule.factor, options->schedule.every);
     clade_text_add(&text, "held-out samples = %" PRId64 "\n", options->held_out);
     clade_text_add(&text, "steps between validations = %" PRId64 "\n", options->validate_every);
     clade_text_add(&text, "steps between reports = %" PRId64 "\n", options->report_every);
     add_graph(&text, trainer->graph);
-    char *copy = text.failed ? NULL : clade_duplicate(trainer->context, clade_text_get(&text));
+    *out = text.failed ? NULL : clade_duplicate(trainer->context, clade_text_get(&text));
+    if (status == CLADE_OK && !*out) status = clade_fail_memory(trainer->context, text.length, "the run's settings");
     clade_text_free(&text);
-    return copy;
+    return status;
 }
 
 clade_status clade_settings_compare(clade_context *context, const char *where, const char *there, const char *here) {

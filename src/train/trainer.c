@@ -194,7 +194,8 @@ static clade_status complete_steps(clade_trainer *trainer) {
     enum { VALIDATIONS = 5, LEAST_STEPS = 30, REPORTS = 50 };
     clade_train_options *options = &trainer->options;
     int64_t epoch = trainer->steps_per_epoch;
-    if (options->validate_every == 0) options->validate_every = at_least(epoch / VALIDATIONS, LEAST_STEPS);
+    if (options->validate_every == 0)
+        options->validate_every = at_least((epoch + VALIDATIONS - 1) / VALIDATIONS, LEAST_STEPS);
     if (options->report_every == 0) options->report_every = at_least(epoch / REPORTS, 1);
     if (options->checkpoint_every == 0) options->checkpoint_every = epoch;
     trainer->schedule = clade_schedule_start(trainer->steps, epoch);
@@ -210,9 +211,8 @@ static clade_status open_session(clade_trainer *trainer) {
         status = clade_measure_new(trainer->device, trainer->session, &trainer->feed, trainer->held_out, 0,
                                    &trainer->validation);
     if (status != CLADE_OK) return status;
-    trainer->settings = clade_settings_text(trainer);
-    if (!trainer->settings) return clade_fail_memory(trainer->context, 1024, "the run's settings");
-    return clade_folder_open(trainer);
+    status = clade_settings_text(trainer, &trainer->settings);
+    return status == CLADE_OK ? clade_folder_open(trainer) : status;
 }
 
 clade_status clade_trainer_new(clade_graph *graph, clade_value loss, const clade_train_options *options,

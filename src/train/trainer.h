@@ -53,8 +53,8 @@ clade_value clade_counted_scores(clade_value scores);
 
 /* ---- settings.c ---- */
 
-/* The settings that decide a run's numbers, "name = value" a line; the caller frees. NULL when memory is short. */
-char *clade_settings_text(const clade_trainer *trainer);
+/* The settings that decide a run's numbers, "name = value" a line; the caller frees *TEXT, which may be set on a fault. */
+clade_status clade_settings_text(const clade_trainer *trainer, char **text);
 /* CLADE_OK when equal; else CLADE_ERROR_ARGUMENT naming the first that differs, WHERE having the settings THERE. */
 clade_status clade_settings_compare(clade_context *context, const char *where, const char *there, const char *here);
 /* The value of NAME in TEXT, copied; the caller frees. NULL when it is not there or memory is short. */
