@@ -16,10 +16,11 @@ endif()
 
 # cmocka's closing lines when nothing ran: the passed are none, and after them stand only the skipped.
 set(all_skipped "\\[  PASSED  \\] 0 test\\(s\\)\\.[\n]+(\\[  SKIPPED \\][^\n]*[\n]+)+([ 0-9]*SKIPPED TEST\\(S\\)[\n]*)?$")
+# use_tls=0: LeakSanitizer crashes when it reads the thread-local storage of a driver's thread that is just ending.
 set(test_environment
     XDG_CACHE_HOME=${CLADE_TEST_CACHE}
     CLADE_SOURCE=${PROJECT_SOURCE_DIR}
-    LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/lsan.supp:print_suppressions=0
+    LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/lsan.supp:print_suppressions=0:use_tls=0
     UBSAN_OPTIONS=print_stacktrace=1)
 if(TARGET clade)
     list(APPEND test_environment CLADE=$<TARGET_FILE:clade>)

@@ -84,7 +84,7 @@ typedef struct clade_pool_options {
     int64_t stride[2]; /* default: kernel */
     int64_t pad[4];    /* top, left, bottom, right; smaller than the kernel */
     bool ceil;         /* round the output's size up (Caffe); default down */
-    bool exclude_pad;  /* average only: divide by the cells inside x; default by the kernel's */
+    bool exclude_pad;  /* average only: divide by the cells inside x; default by those in x and its padding */
     const char *name;
 } clade_pool_options;
 /* Maximum over each window; padding never wins; of equals the first in row order gets the gradient.

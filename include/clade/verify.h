@@ -90,7 +90,7 @@ CLADE_API clade_status clade_gradcheck_op(clade_context *context, const char *op
                                           const clade_gradcheck_options *options, clade_verify_summary *summary);
 
 /* The same, first order, for LOSS (a scalar): by every float input and every trained state of its graph, at batch
- * BATCH, inputs drawn at random and states as they begin. Appends the gradient's nodes to the graph. */
+ * BATCH, inputs drawn at random, trained states a little off where they begin. Appends the gradient's nodes to the graph. */
 CLADE_API clade_status clade_gradcheck_loss(clade_value loss, int64_t batch, const clade_gradcheck_options *options,
                                             clade_verify_summary *summary);
 

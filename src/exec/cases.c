@@ -23,7 +23,7 @@ clade_status clade_case_build(clade_context *context, const clade_op *op, const 
     clade_graph *graph = clade_graph_new(context);
     if (graph == NULL) return clade_fail_memory(context, sizeof *graph, "a test's graph");
     for (int i = 0; i < one->input_count; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "input %d", i);
         built->inputs[i] = clade_input(graph, name, dtype_of(one->fill[i]), one->in[i]);
     }

@@ -343,8 +343,27 @@ clade_status clade_gradcheck_op(clade_context *context, const char *op, const cl
 
 /* ---- a caller's loss ---- */
 
-/* Fills the leaf NODE if it is an input or the random state. */
+/* Whether a loss is differentiated by the leaf NODE: float inputs and what is trained. */
+static bool is_asked_for(const clade_node *node) {
+    if (node->op == &clade_op_input) return node->outputs[0].dtype == CLADE_F32;
+    if (node->op != &clade_op_state) return false;
+    return ((const clade_leaf_attributes *)node->attributes)->role != CLADE_ROLE_STATE;
+}
+
+/* Moves a trained state a little from where it begins: all zeros may stand on a kink everywhere. */
+static clade_status move_state(gradcheck *g, clade_reference *reference, const clade_node *node) {
+    clade_tensor *leaf = clade_reference_leaf(reference, (clade_value){ node->graph, node->index, 0 });
+    if (leaf == NULL) return CLADE_ERROR_MEMORY;
+    clade_random random = clade_random_stream(g->options.seed + 1, node->name, 0);
+    for (int64_t i = 0; i < leaf->count; i++) {
+        leaf->data[i] += 0.1 * (2 * clade_random_uniform(&random) - 1);
+    }
+    return CLADE_OK;
+}
+
+/* Gives the leaf NODE the contents at which the loss is differentiated. */
 static clade_status fill_leaf(gradcheck *g, clade_reference *reference, const clade_node *node) {
+    if (node->op == &clade_op_state && is_asked_for(node)) return move_state(g, reference, node);
     if (node->op != &clade_op_input && node->op != &clade_op_random_state) return CLADE_OK;
     clade_tensor *leaf = clade_reference_leaf(reference, (clade_value){ node->graph, node->index, 0 });
     if (leaf == NULL) return CLADE_ERROR_MEMORY;
@@ -353,13 +372,6 @@ static clade_status fill_leaf(gradcheck *g, clade_reference *reference, const cl
                                                             : CLADE_FILL_UNIFORM;
     return clade_fill_array(g->context, fill, g->options.label_bound, node->name, g->options.seed + 1, leaf->data,
                             leaf->count);
-}
-
-/* Whether a loss is differentiated by the leaf NODE: float inputs and what is trained. */
-static bool is_asked_for(const clade_node *node) {
-    if (node->op == &clade_op_input) return node->outputs[0].dtype == CLADE_F32;
-    if (node->op != &clade_op_state) return false;
-    return ((const clade_leaf_attributes *)node->attributes)->role != CLADE_ROLE_STATE;
 }
 
 clade_status clade_gradcheck_loss(clade_value loss, int64_t batch, const clade_gradcheck_options *options,

@@ -75,17 +75,18 @@ const clade_model clade_model_lenet = {
     .build = build_lenet,
 };
 
+#define LENET5_RECIPE                                                                                                  \
+    {                                                                                                                  \
+        .optimizer = CLADE_ADAM, .rate = 0.005, .momentum = 0.9, .schedule = { .kind = CLADE_COSINE }, .batch = 64,    \
+        .epochs = 10                                                                                                   \
+    }
+
 const clade_model clade_model_lenet5 = {
     .name = "lenet5",
     .title = "LeNet-5: sigmoid after convolutions, average pooling, 120, 84 and 10 units",
     .image = { 1, 28, 28 },
     .classes = CLASSES,
-    .recipe = { .optimizer = CLADE_ADAM,
-                .rate = 0.005,
-                .momentum = 0.9,
-                .schedule = { .kind = CLADE_COSINE },
-                .batch = 64,
-                .epochs = 10 },
+    .recipe = LENET5_RECIPE,
     .build = build_lenet5,
 };
 
@@ -94,11 +95,6 @@ const clade_model clade_model_lenet5_deck = {
     .title = "LeNet-5 as deck 004 prints it: sigmoid after convolutions and after average pooling too",
     .image = { 1, 28, 28 },
     .classes = CLASSES,
-    .recipe = { .optimizer = CLADE_ADAM,
-                .rate = 0.005,
-                .momentum = 0.9,
-                .schedule = { .kind = CLADE_COSINE },
-                .batch = 64,
-                .epochs = 10 },
+    .recipe = LENET5_RECIPE,
     .build = build_lenet5_deck,
 };

@@ -198,6 +198,12 @@ static void add(launching *l, clade_argument argument) {
     l->arguments[l->launch.argument_count++] = argument;
 }
 
+static void add_numbers(launching *l, const int64_t numbers[], size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        add(l, clade_int_argument(numbers[i]));
+    }
+}
+
 /* SHAPE_PARAMETERS of kernels/conv_tile.h. */
 static void add_shape(launching *l, const clade_convolution *c) {
     const int64_t shape[SHAPE_ARGUMENTS] = {
@@ -205,13 +211,18 @@ static void add_shape(launching *l, const clade_convolution *c) {
         c->out[0], c->out[1], c->kernel[0],   c->kernel[1],   c->stride[0], c->stride[1],
         c->pad[0], c->pad[1], c->dilation[0], c->dilation[1],
     };
-    for (int i = 0; i < SHAPE_ARGUMENTS; i++) {
-        add(l, clade_int_argument(shape[i]));
-    }
+    add_numbers(l, shape, SHAPE_ARGUMENTS);
 }
 
 static void add_local(launching *l, size_t bytes) {
     add(l, clade_local_argument(bytes));
+}
+
+/* The local memory that every kernel here takes. */
+static void add_tiles(launching *l, const cut *t) {
+    add_local(l, t->tile);
+    add_local(l, t->panel);
+    add_local(l, t->taps);
 }
 
 static launching begin(const clade_site *site, const char *file, const char *kernel) {
@@ -241,9 +252,7 @@ static clade_status pack_forward(const clade_site *site, clade_commands *command
     add(&l, clade_buffer_argument(site->in[1].buffer));
     add(&l, clade_buffer_argument(site->workspace[0]));
     const int64_t numbers[] = { c->filters, depth, depth, 1, panels, c->filters * depth };
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        add(&l, clade_int_argument(numbers[i]));
-    }
+    add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
     l.launch.local[0] = 1;
     l.launch.bytes = 8.0 * (double)site->in[1].count;
     return finish(&l, commands, panels, clade_blocks(depth, PACK_DEPTH), c->groups);
@@ -257,14 +266,10 @@ static clade_status record_forward(const clade_site *site, clade_commands *comma
     add(&l, clade_buffer_argument(site->in[0].buffer));
     add(&l, clade_buffer_argument(site->workspace[0]));
     add(&l, clade_buffer_argument(site->out[0].buffer));
-    add_local(&l, t->tile);
-    add_local(&l, t->panel);
-    add_local(&l, t->taps);
+    add_tiles(&l, t);
     add_shape(&l, c);
     const int64_t blocks[] = { t->image_block, t->row_block, t->column_block, t->channel_block, t->filter_block };
-    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
-        add(&l, clade_int_argument(blocks[i]));
-    }
+    add_numbers(&l, blocks, sizeof blocks / sizeof blocks[0]);
     l.launch.flops = clade_convolution_flops(site);
     l.launch.bytes = array_bytes(site);
     const int64_t pixel_blocks = clade_blocks(c->batch, t->image_block) * clade_blocks(c->out[0], t->row_block) *
@@ -279,9 +284,7 @@ static clade_status pack_data(const clade_site *site, clade_commands *commands, 
     add(&l, clade_buffer_argument(site->in[1].buffer));
     add(&l, clade_buffer_argument(site->workspace[0]));
     const int64_t numbers[] = { c->filters, c->channels, c->taps, t->channel_block, panels };
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        add(&l, clade_int_argument(numbers[i]));
-    }
+    add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
     l.launch.local[1] = (size_t)clade_smaller(c->filters, PACK_GROUP);
     l.launch.bytes = 8.0 * (double)site->in[1].count;
     return finish(&l, commands, panels, c->filters, c->groups);
@@ -295,14 +298,10 @@ static clade_status record_data(const clade_site *site, clade_commands *commands
     add(&l, clade_buffer_argument(site->in[0].buffer));
     add(&l, clade_buffer_argument(site->workspace[0]));
     add(&l, clade_buffer_argument(site->out[0].buffer));
-    add_local(&l, t->tile);
-    add_local(&l, t->panel);
-    add_local(&l, t->taps);
+    add_tiles(&l, t);
     add_shape(&l, c);
     const int64_t blocks[] = { t->image_block, t->height_block, t->row_block, t->channel_block, t->filter_block };
-    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
-        add(&l, clade_int_argument(blocks[i]));
-    }
+    add_numbers(&l, blocks, sizeof blocks / sizeof blocks[0]);
     l.launch.flops = clade_convolution_flops(site);
     l.launch.bytes = array_bytes(site);
     return finish(&l, commands, clade_blocks(c->batch, t->image_block) * clade_blocks(c->image[0], t->height_block),
@@ -316,9 +315,7 @@ static clade_status record_add(const clade_site *site, clade_commands *commands,
     add(&l, clade_buffer_argument(site->workspace[0]));
     add(&l, clade_buffer_argument(site->out[0].buffer));
     const int64_t numbers[] = { c->groups, c->filters, rows, t->parts };
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        add(&l, clade_int_argument(numbers[i]));
-    }
+    add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
     l.launch.bytes = 4.0 * (double)(site->out[0].count * (t->parts + 1));
     return finish(&l, commands, rows, clade_blocks(c->filters, VECTOR), c->groups);
 }
@@ -329,15 +326,11 @@ static clade_status record_filter(const clade_site *site, clade_commands *comman
     add(&l, clade_buffer_argument(site->in[0].buffer));
     add(&l, clade_buffer_argument(site->in[1].buffer));
     add(&l, clade_buffer_argument(site->workspace[0]));
-    add_local(&l, t->tile);
-    add_local(&l, t->panel);
-    add_local(&l, t->taps);
+    add_tiles(&l, t);
     add_local(&l, t->places);
     add_shape(&l, c);
     const int64_t blocks[] = { t->row_block, t->channel_block, t->filter_block, t->parts };
-    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
-        add(&l, clade_int_argument(blocks[i]));
-    }
+    add_numbers(&l, blocks, sizeof blocks / sizeof blocks[0]);
     l.launch.flops = clade_convolution_flops(site);
     l.launch.bytes = array_bytes(site);
     clade_status status = finish(&l, commands, clade_blocks(c->channels, t->channel_block),

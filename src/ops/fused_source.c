@@ -276,14 +276,20 @@ static void add_row_loops(const clade_node *node, const clade_fused_space *space
     clade_text_add(out, "%s}\n", at.indent);
 }
 
-/* Whether a step calls a function, on a device where vectors of calls pay, and is made of what runs along the row. */
+static bool calls_a_function(const char *expression) {
+    for (const char *at = strchr(expression, '('); at; at = strchr(at + 1, '(')) {
+        if (at > expression && in_identifier(at[-1])) return true;
+    }
+    return false;
+}
+
+/* Whether a step calls a function on a device where vectors of calls pay, and rows hold a vector. */
 static bool wants_vectors(const clade_site *site, const clade_fused_space *space) {
     const clade_fused_attributes *fused = site->node->attributes;
     if (!site->device || !site->device->capabilities.is_cpu) return false;
+    if (space->rank == 0 || space->size[0] < VECTOR) return false;
     for (int32_t step = 0; step < fused->step_count; step++) {
-        const char *call = strchr(fused->steps[step].op->pointwise->expression, '(');
-        bool calls = call && call > fused->steps[step].op->pointwise->expression && in_identifier(call[-1]);
-        if (calls && space->rank > 0 && space->size[0] >= VECTOR) return true;
+        if (calls_a_function(fused->steps[step].op->pointwise->expression)) return true;
     }
     return false;
 }
