@@ -172,11 +172,25 @@ static void note_launched(clade_commands *commands) {
             clade_programs_launched(commands->device, commands->list[commands->launched].launch.program);
 }
 
+/* The first run of a list, each command waited for: drivers compile at a first launch, and PoCL (3.1 at least) aborts in
+ * pocl_release_dlhandle_cache() when it loads a kernel for a wider range while the same kernel is under way. */
+static clade_status run_first(clade_commands *commands) {
+    clade_status status = clade_device_finish(commands->device);
+    for (size_t i = 0; i < commands->count && status == CLADE_OK; i++) {
+        status = commands->list[i].enqueue(commands->device, &commands->list[i], NULL);
+        if (status == CLADE_OK) status = clade_device_finish(commands->device);
+    }
+    if (status != CLADE_OK) return status;
+    note_launched(commands);
+    clade_programs_save(commands->device, false);
+    return CLADE_OK;
+}
+
 clade_status clade_commands_enqueue(clade_commands *commands) {
+    if (commands->launched < commands->count) return run_first(commands);
     clade_status status = CLADE_OK;
     for (size_t i = 0; i < commands->count && status == CLADE_OK; i++)
         status = commands->list[i].enqueue(commands->device, &commands->list[i], NULL);
-    if (status == CLADE_OK) note_launched(commands);
     return status;
 }
 

@@ -167,7 +167,8 @@ clade_status clade_commands_copy(clade_commands *commands, const char *label, co
 clade_status clade_commands_fill(clade_commands *commands, const char *label, const clade_buffer *buffer, uint8_t byte);
 
 size_t clade_commands_count(const clade_commands *commands);
-/* Enqueues all, in order. No blocking call, no argument set, nothing created. */
+/* Enqueues all, in order. The first run waits for each command; later ones make no blocking call, set no argument and
+ * create nothing. */
 clade_status clade_commands_enqueue(clade_commands *commands);
 
 typedef struct clade_command_time {

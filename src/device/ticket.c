@@ -147,6 +147,5 @@ clade_status clade_ticket_wait(clade_ticket *ticket) {
     clade_mutex_unlock(&ticket->lock);
     if (result < 0)
         return clade_opencl_fail(device->context, "waiting", result, "for the commands enqueued on %s", device->name);
-    clade_programs_save(device, false);
     return CLADE_OK;
 }

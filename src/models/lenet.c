@@ -25,23 +25,28 @@ static clade_model_values build_lenet(clade_value image, clade_value label) {
 /* ---- LeNet-5: sigmoid after convolutions, average pooling ---- */
 
 /* A sigmoid's slope is at most 1/4, so weights of deviation 1/sqrt(fan_in) shrink what passes, forward and backward, at
- * every layer. GAIN makes up for it: deviation GAIN/sqrt(fan_in). */
+ * every layer. A gain makes up for it: deviation gain/sqrt(fan_in). */
 static clade_initializer with_gain(double gain, int64_t fan_in) {
     return (clade_initializer){ .kind = CLADE_INITIALIZE_GAUSSIAN, .value = (float)(gain / sqrt((double)fan_in)) };
 }
 
-/* C1 S2 C3 S4 F5 F6 and the output. POOL is what a sampling layer does after the average. */
-static clade_value lenet5(clade_value x, double gain, clade_value (*pool)(clade_value average)) {
+typedef struct lenet5_gains {
+    double conv1, conv2, fc1, fc2, fc3;
+} lenet5_gains;
+
+/* C1 S2 C3 S4 F5 F6 and the output. POOLED is what a sampling layer does after the average. */
+static clade_value lenet5(clade_value x, const lenet5_gains *gains, clade_value (*pooled)(clade_value average)) {
     enum { C1 = 6, C3 = 16, F5 = 120, F6 = 84, AREA = 5 * 5 };
     x = clade_conv2d(x, .filters = C1, .kernel = { 5, 5 }, .pad = { 2, 2, 2, 2 },
-                     .weight_initializer = with_gain(gain, AREA), .name = "conv1");
-    x = pool(clade_average_pool(clade_sigmoid(x), .kernel = { 2, 2 }, .name = "pool1"));
-    x = clade_conv2d(x, .filters = C3, .kernel = { 5, 5 }, .weight_initializer = with_gain(gain, C1 * AREA),
+                     .weight_initializer = with_gain(gains->conv1, AREA), .name = "conv1");
+    x = pooled(clade_average_pool(clade_sigmoid(x), .kernel = { 2, 2 }, .name = "pool1"));
+    x = clade_conv2d(x, .filters = C3, .kernel = { 5, 5 }, .weight_initializer = with_gain(gains->conv2, C1 * AREA),
                      .name = "conv2");
-    x = pool(clade_average_pool(clade_sigmoid(x), .kernel = { 2, 2 }, .name = "pool2"));
-    x = clade_dense(x, .units = F5, .weight_initializer = with_gain(gain, C3 * AREA), .name = "fc1");
-    x = clade_dense(clade_sigmoid(x), .units = F6, .weight_initializer = with_gain(gain, F5), .name = "fc2");
-    return clade_dense(clade_sigmoid(x), .units = CLASSES, .weight_initializer = with_gain(gain, F6), .name = "fc3");
+    x = pooled(clade_average_pool(clade_sigmoid(x), .kernel = { 2, 2 }, .name = "pool2"));
+    x = clade_dense(x, .units = F5, .weight_initializer = with_gain(gains->fc1, C3 * AREA), .name = "fc1");
+    x = clade_dense(clade_sigmoid(x), .units = F6, .weight_initializer = with_gain(gains->fc2, F5), .name = "fc2");
+    return clade_dense(clade_sigmoid(x), .units = CLASSES, .weight_initializer = with_gain(gains->fc3, F6),
+                       .name = "fc3");
 }
 
 static clade_value as_it_is(clade_value average) {
@@ -49,15 +54,15 @@ static clade_value as_it_is(clade_value average) {
 }
 
 static clade_model_values build_lenet5(clade_value image, clade_value label) {
-    const double gain = 4;
-    return clade_classify(lenet5(image, gain, as_it_is), label);
+    static const lenet5_gains gains = { 4, 4, 4, 4, 4 };
+    return clade_classify(lenet5(image, &gains, as_it_is), label);
 }
 
 /* Deck 004 prints y = f(sum of w x + b) for C layers and y = f(mean of x) for S layers, f the sigmoid. A sigmoid of a
- * mean in (0, 1) lies in (0.5, 0.73): the signal is a small part of it, and the gain larger for that. */
+ * mean in (0, 1) lies in (0.5, 0.73): the signal is a small part of it, so the gains after S layers are large. */
 static clade_model_values build_lenet5_deck(clade_value image, clade_value label) {
-    const double gain = 8;
-    return clade_classify(lenet5(clade_standardize(image), gain, clade_sigmoid), label);
+    static const lenet5_gains gains = { 2, 12, 12, 4, 1 };
+    return clade_classify(lenet5(clade_standardize(image), &gains, clade_sigmoid), label);
 }
 
 const clade_model clade_model_lenet = {
@@ -75,18 +80,17 @@ const clade_model clade_model_lenet = {
     .build = build_lenet,
 };
 
-#define LENET5_RECIPE                                                                                                  \
-    {                                                                                                                  \
-        .optimizer = CLADE_ADAM, .rate = 0.005, .momentum = 0.9, .schedule = { .kind = CLADE_COSINE }, .batch = 64,    \
-        .epochs = 10                                                                                                   \
-    }
-
 const clade_model clade_model_lenet5 = {
     .name = "lenet5",
     .title = "LeNet-5: sigmoid after convolutions, average pooling, 120, 84 and 10 units",
     .image = { 1, 28, 28 },
     .classes = CLASSES,
-    .recipe = LENET5_RECIPE,
+    .recipe = { .optimizer = CLADE_ADAM,
+                .rate = 0.005,
+                .momentum = 0.9,
+                .schedule = { .kind = CLADE_COSINE },
+                .batch = 64,
+                .epochs = 10 },
     .build = build_lenet5,
 };
 
@@ -95,6 +99,11 @@ const clade_model clade_model_lenet5_deck = {
     .title = "LeNet-5 as deck 004 prints it: sigmoid after convolutions and after average pooling too",
     .image = { 1, 28, 28 },
     .classes = CLASSES,
-    .recipe = LENET5_RECIPE,
+    .recipe = { .optimizer = CLADE_ADAM,
+                .rate = 0.002,
+                .momentum = 0.9,
+                .schedule = { .kind = CLADE_COSINE },
+                .batch = 16,
+                .epochs = 10 },
     .build = build_lenet5_deck,
 };

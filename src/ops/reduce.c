@@ -335,6 +335,17 @@ static clade_status record_columns(const clade_site *site, clade_commands *comma
 
 /* ---- any order ---- */
 
+/* An item of `general` takes a whole sum. llvmpipe (Mesa 22.3, lp_bld_ir_common.c) ends the loops of an item after 65,535
+ * turns in all, so longer sums are left to the implementations that cut them in parts, where one fits. */
+static bool short_or_alone(const clade_site *site, char why[128]) {
+    enum { LONGEST_SUM = 16384 };
+    char ignored[128];
+    int64_t summed = site->out[0].count > 0 ? site->in[0].count / site->out[0].count : 0;
+    if (summed <= LONGEST_SUM || (!is_rows(site, ignored) && !is_columns(site, ignored))) return true;
+    snprintf(why, 128, "sums of more than %d elements are better cut in parts", LONGEST_SUM);
+    return false;
+}
+
 static double last_resort(const clade_site *site) {
     (void)site;
     return 0;
@@ -390,7 +401,7 @@ static const clade_implementation implementations[] = {
     { "row_groups", is_rows, for_others, workspace_row_groups, record_row_groups },
     { "column_vectors", is_columns, for_cpus, workspace_column_vectors, record_column_vectors },
     { "columns", is_columns, for_others, workspace_columns, record_columns },
-    { "general", NULL, last_resort, NULL, record_general },
+    { "general", short_or_alone, last_resort, NULL, record_general },
     { .name = NULL },
 };
 
