@@ -1,6 +1,6 @@
 # Lists the mutants of kernel files: for each place where a small change makes sense, a line
 #     FILE <tab> LINE <tab> KIND <tab> MUTATED LINE
-# Comments, conditions of the preprocessor, includes and sizes in declarations are left alone.
+# Comments, conditions of the preprocessor, includes and declarations of arrays are left alone.
 
 function mutant(kind, text) {
     printf "%s\t%d\t%s\t%s%s\n", name, FNR, kind, text, comment
@@ -71,6 +71,7 @@ FNR == 1 {
         if (comment ~ /^\/\*/ && comment !~ /\*\//) inside = 1
     }
     if (code !~ /[^ ]/ || code ~ /^ *# *(include|if|el|endif|error|undef|pragma)/) next
+    if (code ~ /^ *(__local +)?(float|u?int|lanes|row)[0-9]* [^=(]*\[[^=(]*; *$/) next
     swap("sign", " + ", " - ")
     swap("sign", " - ", " + ")
     swap("sign", " += ", " -= ")

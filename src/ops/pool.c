@@ -459,6 +459,10 @@ static const clade_implementation average_gradient_implementations[] = {
     CASE("gaps between windows", DIMS(1, 2, 8, 11), DIMS(1, 2, 3, 3), LIST(8, 11), LIST(2, 2), LIST(3, 4), LIST(0),    \
          false, false)                                                                                                 \
     CASE("stride one", DIMS(1, 2, 5, 6), DIMS(1, 2, 4, 5), LIST(5, 6), LIST(2, 2), LIST(1, 1), LIST(0), false, false)  \
+    CASE("wide gaps", DIMS(1, 2, 4, 65), DIMS(1, 2, 2, 22), LIST(4, 65), LIST(2, 2), LIST(2, 3), LIST(0), false,       \
+         false)                                                                                                        \
+    CASE("a window wider than the plane", DIMS(1, 2, 4, 2), DIMS(1, 2, 2, 1), LIST(4, 2), LIST(2, 3), LIST(2, 2),      \
+         LIST(0, 0, 0, 1), false, false)                                                                               \
     CASE("the whole plane", DIMS(3, 2, 5, 7), DIMS(3, 2, 1, 1), LIST(5, 7), LIST(5, 7), LIST(5, 7), LIST(0), false,    \
          false)
 
