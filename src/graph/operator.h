@@ -126,8 +126,8 @@ typedef struct clade_op {
     size_t attributes_size;
     int input_minimum, input_maximum;
     int outputs; /* 0: as many as the attribute `output_count` says (an int32_t, first in the struct) */
-    /* The types of the outputs. A wrong attribute or input: writes what was expected into WHY, returns false. NULL for a
-     * point-wise row: the broadcast of its inputs. */
+    /* The types of the outputs; clade_pointwise_infer for a point-wise row. A wrong attribute or input: writes what was
+     * expected into WHY, returns false. */
     bool (*infer)(const clade_node *node, clade_type out[], clade_text *why);
     /* Builds dx[i], the gradient of input i, from dy[o], that of output o. Invalid in dy: nothing flows there; dx comes
      * invalid, and stays so for inputs without a gradient. NULL: no gradient at all (labels, counts, steps). */

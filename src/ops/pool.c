@@ -463,6 +463,8 @@ static const clade_implementation average_gradient_implementations[] = {
          false)                                                                                                        \
     CASE("a window wider than the plane", DIMS(1, 2, 4, 2), DIMS(1, 2, 2, 1), LIST(4, 2), LIST(2, 3), LIST(2, 2),      \
          LIST(0, 0, 0, 1), false, false)                                                                               \
+    CASE("two windows over the edge", DIMS(1, 2, 5, 40), DIMS(1, 2, 7, 42), LIST(5, 40), LIST(3, 3), LIST(1, 1),       \
+         LIST(2, 2, 2, 2), false, false)                                                                               \
     CASE("the whole plane", DIMS(3, 2, 5, 7), DIMS(3, 2, 1, 1), LIST(5, 7), LIST(5, 7), LIST(5, 7), LIST(0), false,    \
          false)
 
