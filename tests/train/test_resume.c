@@ -108,7 +108,7 @@ static void test_an_interrupted_trainer_goes_on_when_run_again(void **state) {
 
 /* ---- killed: processes of their own, as a driver's threads do not outlive a fork ---- */
 
-enum { KILLS = 6, EPOCHS = 12 };
+enum { KILLS = 20, EPOCHS = 12 };
 
 /* In a child: trains in FOLDER, resuming, and writes the weights' hash to FOLDER.sha256. */
 static void train_and_leave(const char *folder) {

@@ -91,7 +91,7 @@ static void test_a_steady_step_only_enqueues(void **state) {
     options.validate_every = 1000;
     options.should_stop = count_calls;
     options.user = &counted;
-    assert_good(f->context, clade_train_model(clade_model_find("mlp"), &options, NULL));
+    assert_good(f->context, clade_train_model(clade_model_find("lenet"), &options, NULL));
     assert_int_equal(counted.blocking[0], counted.blocking[1]);
     assert_int_equal(counted.created[0], counted.created[1]);
     assert_int_equal(counted.arguments[0], counted.arguments[1]);
