@@ -119,8 +119,10 @@ static bool small_enough(fusion *f, uint32_t a, uint32_t b) {
                 uint32_t source = node->inputs[i].node, g = f->group[source];
                 if (g == a || g == b)
                     f->uses[source]++;
+                else if (is_constant(f->from->nodes[source]))
+                    steps++; /* it becomes one, perhaps shared */
                 else
-                    inputs += !is_constant(f->from->nodes[source]);
+                    inputs++;
             }
         }
     for (int side = 0; side < 2; side++)
@@ -194,8 +196,8 @@ static int32_t argument_of(clade_value value, clade_value *inputs, uint32_t *inp
 typedef struct emission {
     fusion *f;
     clade_rewrite *rewrite;
-    clade_fused_step steps[2 * MOST_STEPS];
-    uint32_t made_by[2 * MOST_STEPS]; /* the old node of each step */
+    clade_fused_step steps[MOST_STEPS];
+    uint32_t made_by[MOST_STEPS]; /* the old node of each step */
     int32_t step_count, output_count;
     int32_t outputs[CLADE_MAX_OUTPUTS];
     clade_value inputs[CLADE_MAX_INPUTS];

@@ -62,6 +62,19 @@ static void test_values_read_elsewhere_leave_the_kernel(void **state) {
     clade_graph_free(g);
 }
 
+/* However long the chain and however many its constants, a kernel stays within what an operator may be. */
+static void test_long_chains_are_cut(void **state) {
+    clade_graph *g = clade_graph_new(*state);
+    clade_value y = clade_input(g, "x", CLADE_F32, clade_shape(8, 8));
+    for (int i = 0; i < 300; i++)
+        y = clade_add(clade_tanh(y), clade_constant(g, clade_shape(8, 8), (float)i));
+    clade_graph *fused = clade_pass_fuse(g, &y, 1, false, NULL);
+    if (fused == NULL) fail_msg("%s", clade_error(*state));
+    assert_in_range(count_ops(fused, "fused"), 10, 40);
+    clade_graph_free(fused);
+    clade_graph_free(g);
+}
+
 static void test_equal_nodes_are_shared(void **state) {
     clade_graph *g = clade_graph_new(*state);
     clade_value x = clade_input(g, "x", CLADE_F32, clade_shape(8, 8));
@@ -168,6 +181,7 @@ int main(void) {
         cmocka_unit_test(test_a_chain_becomes_one_kernel),
         cmocka_unit_test(test_fusion_makes_no_cycle),
         cmocka_unit_test(test_values_read_elsewhere_leave_the_kernel),
+        cmocka_unit_test(test_long_chains_are_cut),
         cmocka_unit_test(test_equal_nodes_are_shared),
         cmocka_unit_test(test_random_nodes_of_two_names_are_not_shared),
         cmocka_unit_test(test_inference_drops_dropout),
