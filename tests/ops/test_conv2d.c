@@ -9,26 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct fixture {
-    clade_context *context;
-    clade_device *device;
-    clade_graph *graph;
-} fixture;
-
-static int set_up(void **state) {
-    static fixture f;
-    f.device = open_test_device(&f.context);
-    f.graph = clade_graph_new(f.context);
-    *state = &f;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    fixture *f = *state;
-    clade_graph_free(f->graph);
-    close_test_device(f->context, f->device);
-    return 0;
-}
+typedef graph_fixture fixture;
 
 static clade_value image(fixture *f, int64_t channels, int64_t height, int64_t width) {
     return clade_input(f->graph, "image", CLADE_F32, clade_shape(CLADE_BATCH, channels, height, width));
@@ -219,18 +200,25 @@ static void test_direct_is_right_in_the_smallest_blocks(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_layer_keeps_the_batch_symbolic_and_names_its_states, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_weights_start_by_msra_over_the_inputs_of_one_filter, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_unnamed_layers_are_numbered_and_bias_can_be_left_out, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_options_of_an_older_caller_are_read_only_as_far_as_they_go, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_dense_flattens_its_input, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_channels_that_groups_do_not_divide_are_a_fault, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_kernel_that_does_not_fit_is_a_fault, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_negative_padding_is_a_fault, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_dense_without_units_is_a_fault, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_matrices_of_unequal_depth_are_a_fault, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_direct_is_right_in_the_smallest_blocks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_layer_keeps_the_batch_symbolic_and_names_its_states, open_graph_fixture,
+                                        close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_weights_start_by_msra_over_the_inputs_of_one_filter, open_graph_fixture,
+                                        close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_unnamed_layers_are_numbered_and_bias_can_be_left_out, open_graph_fixture,
+                                        close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_options_of_an_older_caller_are_read_only_as_far_as_they_go,
+                                        open_graph_fixture, close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_dense_flattens_its_input, open_graph_fixture, close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_channels_that_groups_do_not_divide_are_a_fault, open_graph_fixture,
+                                        close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_a_kernel_that_does_not_fit_is_a_fault, open_graph_fixture,
+                                        close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_negative_padding_is_a_fault, open_graph_fixture, close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_dense_without_units_is_a_fault, open_graph_fixture, close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_matrices_of_unequal_depth_are_a_fault, open_graph_fixture,
+                                        close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_direct_is_right_in_the_smallest_blocks, open_graph_fixture,
+                                        close_graph_fixture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,26 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct fixture {
-    clade_context *context;
-    clade_device *device;
-    clade_graph *graph;
-} fixture;
-
-static int set_up(void **state) {
-    static fixture f;
-    f.device = open_test_device(&f.context);
-    f.graph = clade_graph_new(f.context);
-    *state = &f;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    fixture *f = *state;
-    clade_graph_free(f->graph);
-    close_test_device(f->context, f->device);
-    return 0;
-}
+typedef graph_fixture fixture;
 
 /* Runs the graph with FEEDS and fetches VALUE into OUT. */
 static void fetch(fixture *f, const clade_binding_array *feeds, size_t feed_count, clade_value value, float *out,
@@ -252,12 +233,17 @@ static void test_n5_correlation_of_100_samples_with_25_gives_76(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_n1_worked_convolution_of_deck_000, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_n1_with_the_padding_in_the_input, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_n2_conv2_full_valid_and_same_of_deck_004, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_n3_first_cell_of_the_convolved_feature_of_deck_001, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_n4_max_pool_halves_and_routes_back_to_the_maximum, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_n5_correlation_of_100_samples_with_25_gives_76, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_n1_worked_convolution_of_deck_000, open_graph_fixture,
+                                        close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_n1_with_the_padding_in_the_input, open_graph_fixture, close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_n2_conv2_full_valid_and_same_of_deck_004, open_graph_fixture,
+                                        close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_n3_first_cell_of_the_convolved_feature_of_deck_001, open_graph_fixture,
+                                        close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_n4_max_pool_halves_and_routes_back_to_the_maximum, open_graph_fixture,
+                                        close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_n5_correlation_of_100_samples_with_25_gives_76, open_graph_fixture,
+                                        close_graph_fixture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

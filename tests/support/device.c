@@ -14,3 +14,18 @@ void close_test_device(clade_context *context, clade_device *device) {
     clade_device_close(device);
     clade_context_free(context);
 }
+
+int open_graph_fixture(void **state) {
+    static graph_fixture f;
+    f.device = open_test_device(&f.context);
+    f.graph = clade_graph_new(f.context);
+    *state = &f;
+    return f.graph != NULL ? 0 : -1;
+}
+
+int close_graph_fixture(void **state) {
+    graph_fixture *f = *state;
+    clade_graph_free(f->graph);
+    close_test_device(f->context, f->device);
+    return 0;
+}

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "clade/device.h"
+#include "clade/graph.h"
 
 /* Fails the test with the context's error text when STATUS is a fault. */
 #define assert_good(CONTEXT, CALL)                                                                                     \
@@ -20,5 +21,15 @@
 /* A context and the device that CLADE_DEVICE or the default chooses. Fails the test when there is none. */
 clade_device *open_test_device(clade_context **context);
 void close_test_device(clade_context *context, clade_device *device);
+
+/* The same with an empty graph; for cmocka's set-up and tear-down, with *STATE a graph_fixture. */
+typedef struct graph_fixture {
+    clade_context *context;
+    clade_device *device;
+    clade_graph *graph;
+} graph_fixture;
+
+int open_graph_fixture(void **state);
+int close_graph_fixture(void **state);
 
 #endif
