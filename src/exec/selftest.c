@@ -254,11 +254,11 @@ static clade_status try_implementation(selftest *s, const clade_op *op, const cl
 static void leave_out(selftest *s, const clade_op *op, const clade_case *one, const prepared *p, exercise *seen) {
     char detail[96];
     snprintf(detail, sizeof detail, "has an array of %lld elements", (long long)p->largest);
-    const clade_implementation *list = p->node->op->implementations;
-    for (size_t i = 0; list != NULL && list[i].name != NULL && i < MAX_IMPLEMENTATIONS; i++) {
+    const clade_implementation *const *list = p->node->op->implementations;
+    for (size_t i = 0; list != NULL && list[i] != NULL && i < MAX_IMPLEMENTATIONS; i++) {
         seen[i].left_out = true;
         report(s, (clade_selftest_result){ .op = op->name,
-                                           .implementation = list[i].name,
+                                           .implementation = list[i]->name,
                                            .case_name = one->name,
                                            .verdict = CLADE_VERDICT_LEFT_OUT,
                                            .detail = detail });
@@ -275,9 +275,9 @@ static clade_status test_case(selftest *s, const clade_op *op, const clade_case 
     }
     status = evaluate(op, one, &p);
     if (status != CLADE_OK) goto done;
-    const clade_implementation *list = p.node->op->implementations;
-    for (size_t i = 0; list != NULL && list[i].name != NULL && i < MAX_IMPLEMENTATIONS && !s->stop; i++) {
-        status = try_implementation(s, op, one, &p, &list[i], &seen[i]);
+    const clade_implementation *const *list = p.node->op->implementations;
+    for (size_t i = 0; list != NULL && list[i] != NULL && i < MAX_IMPLEMENTATIONS && !s->stop; i++) {
+        status = try_implementation(s, op, one, &p, list[i], &seen[i]);
         if (status != CLADE_OK) break;
     }
 done:
@@ -288,10 +288,10 @@ done:
 /* ---- walking the table ---- */
 
 static void judge_exercise(selftest *s, const clade_op *op, const exercise *seen) {
-    const clade_implementation *list = op->implementations;
-    for (size_t i = 0; list != NULL && list[i].name != NULL && i < MAX_IMPLEMENTATIONS && !s->stop; i++) {
+    const clade_implementation *const *list = op->implementations;
+    for (size_t i = 0; list != NULL && list[i] != NULL && i < MAX_IMPLEMENTATIONS && !s->stop; i++) {
         if (seen[i].run) continue;
-        clade_selftest_result result = { .op = op->name, .implementation = list[i].name };
+        clade_selftest_result result = { .op = op->name, .implementation = list[i]->name };
         char detail[192];
         if (seen[i].elsewhere) {
             result.verdict = CLADE_VERDICT_INAPPLICABLE;

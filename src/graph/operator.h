@@ -142,8 +142,8 @@ typedef struct clade_op {
         in_place; /* bit i: output 0 may lie where input i lay (same count, each element read before it is written) */
     /* Floating-point operations of the site (a multiply-add counts 2), for summary and profile. NULL: outputs' elements. */
     double (*flops)(const clade_site *site);
-    const clade_implementation *implementations; /* ended by a NULL name; NULL for point-wise, view and leaf rows */
-    const clade_case *cases;                     /* ended by a NULL name */
+    const clade_implementation *const *implementations; /* ended by NULL; NULL for point-wise, view and leaf rows */
+    const clade_case *cases;                            /* ended by a NULL name */
 } clade_op;
 
 #endif

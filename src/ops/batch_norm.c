@@ -391,15 +391,19 @@ static double flops(const clade_site *site) {
     return 8.0 * (double)site->in[0].count;
 }
 
-static const clade_implementation implementations[] = {
-    { "vectors", NULL, for_cpus, workspace_vectors, record_vectors },
-    { "groups", NULL, for_others, workspace_groups, record_groups },
-    { .name = NULL },
+static const clade_implementation *const implementations[] = {
+    &(const clade_implementation){
+        .name = "vectors", .suitability = for_cpus, .workspace = workspace_vectors, .record = record_vectors },
+    &(const clade_implementation){
+        .name = "groups", .suitability = for_others, .workspace = workspace_groups, .record = record_groups },
+    NULL,
 };
-static const clade_implementation gradient_implementations[] = {
-    { "vectors", NULL, for_cpus, workspace_vectors, record_gradient_vectors },
-    { "groups", NULL, for_others, workspace_groups, record_gradient_groups },
-    { .name = NULL },
+static const clade_implementation *const gradient_implementations[] = {
+    &(const clade_implementation){
+        .name = "vectors", .suitability = for_cpus, .workspace = workspace_vectors, .record = record_gradient_vectors },
+    &(const clade_implementation){
+        .name = "groups", .suitability = for_others, .workspace = workspace_groups, .record = record_gradient_groups },
+    NULL,
 };
 
 /* ---- cases ---- */

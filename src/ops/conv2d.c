@@ -307,13 +307,11 @@ static const clade_case filter_gradient_cases[] = { GEOMETRIES(FILTER_GRADIENT){
 
 /* ---- the rows ---- */
 
-static const clade_implementation implementations[] = {
-    { "clblast", clade_conv2d_clblast_applicable, clade_conv2d_clblast_suitability, clade_conv2d_clblast_workspace,
-      clade_conv2d_clblast_record },
-    { "direct", clade_conv2d_direct_applicable, clade_conv2d_direct_suitability, clade_conv2d_direct_workspace,
-      clade_conv2d_direct_record },
-    { "pixels", NULL, clade_conv2d_pixels_suitability, clade_conv2d_pixels_workspace, clade_conv2d_pixels_record },
-    { .name = NULL },
+static const clade_implementation *const implementations[] = {
+    &clade_conv2d_clblast,
+    &clade_conv2d_direct,
+    &clade_conv2d_pixels,
+    NULL,
 };
 
 #define ROW(NAME, ONNX, SCHEMA, WHAT)                                                                                  \

@@ -185,7 +185,7 @@ static clade_status filter_chunk(const clade_site *site, clade_commands *command
 
 /* ---- the implementation ---- */
 
-bool clade_conv2d_clblast_applicable(const clade_site *site, char why[128]) {
+static bool applicable(const clade_site *site, char why[128]) {
     const clade_convolution c = clade_convolution_at(site);
     const char *reason;
     if (!clade_clblast_available(site->device, &reason)) {
@@ -199,13 +199,13 @@ bool clade_conv2d_clblast_applicable(const clade_site *site, char why[128]) {
 }
 
 /* On GPU-like devices the detour over the columns pays where the products are large. */
-double clade_conv2d_clblast_suitability(const clade_site *site) {
+static double suitability(const clade_site *site) {
     const clade_convolution c = clade_convolution_at(site);
     if (site->device->capabilities.is_cpu) return 0;
     return c.filters >= 32 && depth_of(&c) >= 64 ? 2 : 0.5;
 }
 
-void clade_conv2d_clblast_workspace(const clade_site *site, size_t bytes[CLADE_MAX_WORKSPACES]) {
+static void workspace(const clade_site *site, size_t bytes[CLADE_MAX_WORKSPACES]) {
     const clade_convolution c = clade_convolution_at(site);
     const int64_t images = chunk_of(site, &c);
     bytes[0] = (size_t)(images * column_floats(&c)) * sizeof(float);
@@ -213,7 +213,7 @@ void clade_conv2d_clblast_workspace(const clade_site *site, size_t bytes[CLADE_M
         bytes[1] = (size_t)(images * weight_count(&c)) * sizeof(float);
 }
 
-clade_status clade_conv2d_clblast_record(const clade_site *site, clade_commands *commands) {
+static clade_status record(const clade_site *site, clade_commands *commands) {
     const clade_convolution c = clade_convolution_at(site);
     const clade_op *op = site->node->op;
     clade_status (*const chunk)(const clade_site *, clade_commands *, const clade_convolution *, int64_t, int64_t) =
@@ -227,3 +227,11 @@ clade_status clade_conv2d_clblast_record(const clade_site *site, clade_commands 
     }
     return status;
 }
+
+const clade_implementation clade_conv2d_clblast = {
+    .name = "clblast",
+    .applicable = applicable,
+    .suitability = suitability,
+    .workspace = workspace,
+    .record = record,
+};

@@ -351,7 +351,7 @@ static way way_of(const clade_op *op) {
     return (way){ cut_filter_gradient, record_filter };
 }
 
-bool clade_conv2d_direct_applicable(const clade_site *site, char why[128]) {
+static bool applicable(const clade_site *site, char why[128]) {
     const clade_convolution c = clade_convolution_at(site);
     const cut t = way_of(site->node->op).cut(site, &c);
     if (!t.fits)
@@ -359,11 +359,11 @@ bool clade_conv2d_direct_applicable(const clade_site *site, char why[128]) {
     return t.fits;
 }
 
-double clade_conv2d_direct_suitability(const clade_site *site) {
+static double suitability(const clade_site *site) {
     return site->device->capabilities.is_cpu ? 3 : 0;
 }
 
-void clade_conv2d_direct_workspace(const clade_site *site, size_t bytes[CLADE_MAX_WORKSPACES]) {
+static void workspace(const clade_site *site, size_t bytes[CLADE_MAX_WORKSPACES]) {
     const clade_convolution c = clade_convolution_at(site);
     const cut t = way_of(site->node->op).cut(site, &c);
     int64_t floats = clade_round_up(c.filters, PANEL_ROWS) * c.channels * c.taps;
@@ -373,9 +373,17 @@ void clade_conv2d_direct_workspace(const clade_site *site, size_t bytes[CLADE_MA
     bytes[0] = (size_t)(floats * c.groups) * sizeof(float);
 }
 
-clade_status clade_conv2d_direct_record(const clade_site *site, clade_commands *commands) {
+static clade_status record(const clade_site *site, clade_commands *commands) {
     const clade_convolution c = clade_convolution_at(site);
     const way w = way_of(site->node->op);
     const cut t = w.cut(site, &c);
     return w.record(site, commands, &c, &t);
 }
+
+const clade_implementation clade_conv2d_direct = {
+    .name = "direct",
+    .applicable = applicable,
+    .suitability = suitability,
+    .workspace = workspace,
+    .record = record,
+};

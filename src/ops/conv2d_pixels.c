@@ -118,20 +118,27 @@ static clade_status record_filter(const clade_site *site, clade_commands *comman
 
 /* ---- the implementation ---- */
 
-double clade_conv2d_pixels_suitability(const clade_site *site) {
+static double suitability(const clade_site *site) {
     return site->device->capabilities.is_cpu ? 0 : 1;
 }
 
-void clade_conv2d_pixels_workspace(const clade_site *site, size_t bytes[CLADE_MAX_WORKSPACES]) {
+static void workspace(const clade_site *site, size_t bytes[CLADE_MAX_WORKSPACES]) {
     if (site->node->op != &clade_op_conv2d_filter_gradient) return;
     const clade_convolution c = clade_convolution_at(site);
     bytes[0] = (size_t)(split_of(&c).parts * site->out[0].count) * sizeof(float);
 }
 
-clade_status clade_conv2d_pixels_record(const clade_site *site, clade_commands *commands) {
+static clade_status record(const clade_site *site, clade_commands *commands) {
     const clade_convolution c = clade_convolution_at(site);
     if (site->node->op == &clade_op_conv2d) return record_planes(site, commands, &c, "forward", c.pixels, c.filters);
     if (site->node->op == &clade_op_conv2d_data_gradient)
         return record_planes(site, commands, &c, "data_gradient", c.image[0] * c.image[1], c.channels);
     return record_filter(site, commands, &c);
 }
+
+const clade_implementation clade_conv2d_pixels = {
+    .name = "pixels",
+    .suitability = suitability,
+    .workspace = workspace,
+    .record = record,
+};

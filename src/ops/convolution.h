@@ -27,24 +27,11 @@ clade_convolution clade_convolution_at(const clade_site *site);
 /* 2 for each multiply-add of the sum above, padding's too. */
 double clade_convolution_flops(const clade_site *site);
 
-/* ---- the implementations: each serves the three rows ---- */
+/* ---- the implementations, a file each; each serves the three rows unless it refuses ---- */
 
-/* conv2d_direct.c: for CPU-like devices, kernels/conv_direct.cl. */
-bool clade_conv2d_direct_applicable(const clade_site *site, char why[128]);
-double clade_conv2d_direct_suitability(const clade_site *site);
-void clade_conv2d_direct_workspace(const clade_site *site, size_t bytes[CLADE_MAX_WORKSPACES]);
-clade_status clade_conv2d_direct_record(const clade_site *site, clade_commands *commands);
-
-/* conv2d_pixels.c: for GPU-like devices, kernels/conv_pixels.cl; always applicable. */
-double clade_conv2d_pixels_suitability(const clade_site *site);
-void clade_conv2d_pixels_workspace(const clade_site *site, size_t bytes[CLADE_MAX_WORKSPACES]);
-clade_status clade_conv2d_pixels_record(const clade_site *site, clade_commands *commands);
-
-/* conv2d_clblast.c: kernels/im2col.cl and CLBlast's batched GEMM. */
-bool clade_conv2d_clblast_applicable(const clade_site *site, char why[128]);
-double clade_conv2d_clblast_suitability(const clade_site *site);
-void clade_conv2d_clblast_workspace(const clade_site *site, size_t bytes[CLADE_MAX_WORKSPACES]);
-clade_status clade_conv2d_clblast_record(const clade_site *site, clade_commands *commands);
+extern const clade_implementation clade_conv2d_clblast; /* im2col and CLBlast's batched GEMM */
+extern const clade_implementation clade_conv2d_direct;  /* CPU-like devices: tiles in local memory */
+extern const clade_implementation clade_conv2d_pixels;  /* GPU-like devices; always applicable */
 
 /* ---- arithmetic that they share ---- */
 

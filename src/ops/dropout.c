@@ -134,10 +134,10 @@ static double for_others(const clade_site *site) {
     return site->device->capabilities.is_cpu ? 1 : 2;
 }
 
-static const clade_implementation implementations[] = {
-    { "block_vectors", NULL, for_cpus, NULL, record_block_vectors },
-    { "blocks", NULL, for_others, NULL, record_blocks },
-    { .name = NULL },
+static const clade_implementation *const implementations[] = {
+    &(const clade_implementation){ .name = "block_vectors", .suitability = for_cpus, .record = record_block_vectors },
+    &(const clade_implementation){ .name = "blocks", .suitability = for_others, .record = record_blocks },
+    NULL,
 };
 
 static const clade_case cases[] = {

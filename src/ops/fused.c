@@ -244,9 +244,9 @@ static clade_status record(const clade_site *site, clade_commands *commands) {
     return status;
 }
 
-static const clade_implementation implementations[] = {
-    { .name = "generated", .record = record },
-    { .name = NULL },
+static const clade_implementation *const implementations[] = {
+    &(const clade_implementation){ .name = "generated", .record = record },
+    NULL,
 };
 
 /* ---- cases ---- */

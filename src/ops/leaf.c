@@ -92,9 +92,9 @@ static clade_status record_fill(const clade_site *site, clade_commands *commands
                                            });
 }
 
-static const clade_implementation constant_implementations[] = {
-    { .name = "fill", .record = record_fill },
-    { .name = NULL },
+static const clade_implementation *const constant_implementations[] = {
+    &(const clade_implementation){ .name = "fill", .record = record_fill },
+    NULL,
 };
 
 static const clade_case constant_cases[] = {

@@ -256,18 +256,22 @@ static double flops(const clade_site *site) {
 }
 
 #define TWO_FORMS(NAME, VECTORS, GROUPS)                                                                               \
-    static const clade_implementation NAME[] = {                                                                       \
-        { "row_vectors", NULL, for_cpus, NULL, VECTORS },                                                              \
-        { "row_groups", NULL, for_others, NULL, GROUPS },                                                              \
-        { .name = NULL },                                                                                              \
+    static const clade_implementation *const NAME[] = {                                                                \
+        &(const clade_implementation){ .name = "row_vectors", .suitability = for_cpus, .record = VECTORS },            \
+        &(const clade_implementation){ .name = "row_groups", .suitability = for_others, .record = GROUPS },            \
+        NULL,                                                                                                          \
     }
 TWO_FORMS(cross_entropy_implementations, record_cross_entropy_vectors, record_cross_entropy_groups);
 TWO_FORMS(gradient_implementations, record_gradient_vectors, record_gradient_groups);
 TWO_FORMS(correct_implementations, record_correct_vectors, record_correct_groups);
-static const clade_implementation pick_implementations[] = { { .name = "pick", .record = record_pick },
-                                                             { .name = NULL } };
-static const clade_implementation one_hot_implementations[] = { { .name = "elements", .record = record_one_hot },
-                                                                { .name = NULL } };
+static const clade_implementation *const pick_implementations[] = {
+    &(const clade_implementation){ .name = "pick", .record = record_pick },
+    NULL,
+};
+static const clade_implementation *const one_hot_implementations[] = {
+    &(const clade_implementation){ .name = "elements", .record = record_one_hot },
+    NULL,
+};
 
 /* ---- cases ---- */
 

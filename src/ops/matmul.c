@@ -319,11 +319,19 @@ static clade_status tiled_record(const clade_site *site, clade_commands *command
                   });
 }
 
-static const clade_implementation implementations[] = {
-    { "clblast", clblast_applicable, clblast_suitability, NULL, clblast_record },
-    { "packed", packed_applicable, packed_suitability, packed_workspace, packed_record },
-    { "tiled", tiled_applicable, tiled_suitability, NULL, tiled_record },
-    { .name = NULL },
+static const clade_implementation *const implementations[] = {
+    &(const clade_implementation){ .name = "clblast",
+                                   .applicable = clblast_applicable,
+                                   .suitability = clblast_suitability,
+                                   .record = clblast_record },
+    &(const clade_implementation){ .name = "packed",
+                                   .applicable = packed_applicable,
+                                   .suitability = packed_suitability,
+                                   .workspace = packed_workspace,
+                                   .record = packed_record },
+    &(const clade_implementation){
+        .name = "tiled", .applicable = tiled_applicable, .suitability = tiled_suitability, .record = tiled_record },
+    NULL,
 };
 
 /* ---- cases ---- */

@@ -403,29 +403,30 @@ static double flops(const clade_site *site) {
     return (double)least * (double)a->kernel[0] * (double)a->kernel[1];
 }
 
-static const clade_implementation max_implementations[] = {
-    { "rows", NULL, for_cpus, NULL, record_max_rows },
-    { "pixels", NULL, for_others, NULL, record_max_pixels },
-    { .name = NULL },
+static const clade_implementation *const max_implementations[] = {
+    &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_max_rows },
+    &(const clade_implementation){ .name = "pixels", .suitability = for_others, .record = record_max_pixels },
+    NULL,
 };
-static const clade_implementation max_gradient_implementations[] = {
-    { "rows", NULL, for_cpus, NULL, record_max_gradient_rows },
-    { "pixels", NULL, for_others, NULL, record_max_gradient_pixels },
-    { .name = NULL },
+static const clade_implementation *const max_gradient_implementations[] = {
+    &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_max_gradient_rows },
+    &(const clade_implementation){ .name = "pixels", .suitability = for_others, .record = record_max_gradient_pixels },
+    NULL,
 };
-static const clade_implementation max_pick_implementations[] = {
-    { .name = "pixels", .record = record_max_pick },
-    { .name = NULL },
+static const clade_implementation *const max_pick_implementations[] = {
+    &(const clade_implementation){ .name = "pixels", .record = record_max_pick },
+    NULL,
 };
-static const clade_implementation average_implementations[] = {
-    { "rows", NULL, for_cpus, NULL, record_average_rows },
-    { "pixels", NULL, for_others, NULL, record_average_pixels },
-    { .name = NULL },
+static const clade_implementation *const average_implementations[] = {
+    &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_average_rows },
+    &(const clade_implementation){ .name = "pixels", .suitability = for_others, .record = record_average_pixels },
+    NULL,
 };
-static const clade_implementation average_gradient_implementations[] = {
-    { "rows", NULL, for_cpus, NULL, record_average_gradient_rows },
-    { "pixels", NULL, for_others, NULL, record_average_gradient_pixels },
-    { .name = NULL },
+static const clade_implementation *const average_gradient_implementations[] = {
+    &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_average_gradient_rows },
+    &(const clade_implementation){
+        .name = "pixels", .suitability = for_others, .record = record_average_gradient_pixels },
+    NULL,
 };
 
 /* ---- cases ---- */

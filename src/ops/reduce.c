@@ -396,13 +396,30 @@ static double flops(const clade_site *site) {
     return (double)site->in[0].count;
 }
 
-static const clade_implementation implementations[] = {
-    { "row_vectors", is_rows, for_cpus, workspace_row_vectors, record_row_vectors },
-    { "row_groups", is_rows, for_others, workspace_row_groups, record_row_groups },
-    { "column_vectors", is_columns, for_cpus, workspace_column_vectors, record_column_vectors },
-    { "columns", is_columns, for_others, workspace_columns, record_columns },
-    { "general", short_or_alone, last_resort, NULL, record_general },
-    { .name = NULL },
+static const clade_implementation *const implementations[] = {
+    &(const clade_implementation){ .name = "row_vectors",
+                                   .applicable = is_rows,
+                                   .suitability = for_cpus,
+                                   .workspace = workspace_row_vectors,
+                                   .record = record_row_vectors },
+    &(const clade_implementation){ .name = "row_groups",
+                                   .applicable = is_rows,
+                                   .suitability = for_others,
+                                   .workspace = workspace_row_groups,
+                                   .record = record_row_groups },
+    &(const clade_implementation){ .name = "column_vectors",
+                                   .applicable = is_columns,
+                                   .suitability = for_cpus,
+                                   .workspace = workspace_column_vectors,
+                                   .record = record_column_vectors },
+    &(const clade_implementation){ .name = "columns",
+                                   .applicable = is_columns,
+                                   .suitability = for_others,
+                                   .workspace = workspace_columns,
+                                   .record = record_columns },
+    &(const clade_implementation){
+        .name = "general", .applicable = short_or_alone, .suitability = last_resort, .record = record_general },
+    NULL,
 };
 
 /* ---- cases ---- */

@@ -100,10 +100,10 @@ static double flops(const clade_site *site) {
     return 5.0 * (double)site->in[0].count;
 }
 
-static const clade_implementation implementations[] = {
-    { "row_vectors", NULL, for_cpus, NULL, record_row_vectors },
-    { "row_groups", NULL, for_others, NULL, record_row_groups },
-    { .name = NULL },
+static const clade_implementation *const implementations[] = {
+    &(const clade_implementation){ .name = "row_vectors", .suitability = for_cpus, .record = record_row_vectors },
+    &(const clade_implementation){ .name = "row_groups", .suitability = for_others, .record = record_row_groups },
+    NULL,
 };
 
 static const clade_case cases[] = {

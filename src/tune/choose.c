@@ -92,7 +92,8 @@ static const clade_implementation *best_candidate(const clade_site *site, const 
                                                   clade_text *reasons) {
     const clade_implementation *best = NULL;
     double best_score = 0;
-    for (const clade_implementation *i = site->node->op->implementations; i && i->name; i++) {
+    for (const clade_implementation *const *list = site->node->op->implementations; list && *list; list++) {
+        const clade_implementation *i = *list;
         char why[128] = "";
         if (i->applicable && !i->applicable(site, why)) {
             clade_text_add(reasons, "%s: cannot: %s\n", i->name, why);
@@ -128,7 +129,7 @@ clade_status clade_choose(const clade_site *site, clade_choices *choices, const 
     if (!*chosen)
         status = clade_fail(context, CLADE_ERROR_UNSUPPORTED, "%s cannot run on %s: %s", site->label,
                             clade_device_name(site->device), clade_text_get(reasons));
-    else if (site->node->op->implementations[1].name) /* only where there was something to choose */
+    else if (site->node->op->implementations[1]) /* only where there was something to choose */
         status = keep(choices, clade_text_get(&signature), (*chosen)->name);
     clade_text_free(&signature);
     return status;

@@ -132,11 +132,11 @@ static clade_tensor new_tensor(const clade_type *type) {
 }
 
 static const clade_implementation *find_direct(const clade_op *op) {
-    const clade_implementation *one = op->implementations;
-    while (strcmp(one->name, "direct") != 0) {
-        one++;
+    const clade_implementation *const *list = op->implementations;
+    while (strcmp((*list)->name, "direct") != 0) {
+        list++;
     }
-    return one;
+    return *list;
 }
 
 /* Tries OP's direct implementation on the shapes of ONE; true when it found room. */
