@@ -190,11 +190,12 @@ static bool refused_by_device(const clade_implementation *implementation, const 
 }
 
 static clade_status try_variant(selftest *s, const clade_op *op, const clade_case *one, const prepared *p,
-                                const clade_implementation *implementation, int in_place) {
+                                const clade_implementation *implementation, int configuration, int in_place) {
     clade_trial_request request = {
         .device = s->device,
         .node = p->node,
         .implementation = implementation,
+        .configuration = configuration,
         .binding = p->built.binding,
         .in = p->in,
         .expected = p->expected,
@@ -206,8 +207,9 @@ static clade_status try_variant(selftest *s, const clade_op *op, const clade_cas
     bool passed;
     double error;
     clade_status status = clade_trial_run(&request, &passed, &error, &why);
-    char variant[32] = "";
+    char variant[48] = "";
     if (in_place >= 0) snprintf(variant, sizeof variant, "in place of input %d", in_place);
+    if (configuration > 0) snprintf(variant, sizeof variant, "configuration %d", configuration);
     if (status == CLADE_OK)
         report(s, (clade_selftest_result){ .op = op->name,
                                            .implementation = implementation->name,
@@ -244,9 +246,12 @@ static clade_status try_implementation(selftest *s, const clade_op *op, const cl
         return CLADE_OK;
     }
     seen->run = true;
-    status = try_variant(s, op, one, p, implementation, -1);
+    const int configurations = implementation->configurations ? implementation->configurations(&site) : 1;
+    for (int k = 0; k < configurations && status == CLADE_OK && !s->stop; k++) {
+        status = try_variant(s, op, one, p, implementation, k, -1);
+    }
     for (uint32_t i = 0; i < p->node->input_count && status == CLADE_OK && !s->stop; i++) {
-        if (may_lie_over(p, &site, i)) status = try_variant(s, op, one, p, implementation, (int)i);
+        if (may_lie_over(p, &site, i)) status = try_variant(s, op, one, p, implementation, 0, (int)i);
     }
     return status;
 }

@@ -1,6 +1,6 @@
 /* A trial. All arrays of a node lie as slices in one buffer, each followed by guard bytes:
  *
- *     guard | input 0 | guard | input 1 | guard | output 0 | guard | workspace 0 | guard
+ *     guard | input 0 | guard | input 1 | guard | output 0 | guard | workspace 0 | guard | prepared | guard
  *
  * Guards, outputs and workspaces are filled with garbage before each of two runs: first 0xFF (every float a NaN, so that
  * what is read out of bounds or undefined spreads), then 0x41 (12.08, which wins against NaN in a maximum and shows a
@@ -9,17 +9,19 @@
  * With separate buffers nothing is filled and nothing guarded: a checker under the program watches instead. */
 #include "exec/trial.h"
 
+#include "ops/tail.h"
+
 #include <math.h>
 #include <string.h>
 
-enum { GUARD_BYTES = 1024, MAX_PIECES = CLADE_MAX_INPUTS + CLADE_MAX_OUTPUTS + CLADE_MAX_WORKSPACES, RUNS = 2 };
+enum { GUARD_BYTES = 1024, MAX_PIECES = CLADE_MAX_INPUTS + CLADE_MAX_OUTPUTS + CLADE_MAX_WORKSPACES + 1, RUNS = 2 };
 
 /* Differences below this are rounding even where the reference is zero everywhere. */
 static const double ABSOLUTE_FLOOR = 1e-6;
 
 static const uint8_t garbage[RUNS] = { 0xFF, 0x41 };
 
-typedef enum piece_kind { PIECE_INPUT, PIECE_OUTPUT, PIECE_WORKSPACE } piece_kind;
+typedef enum piece_kind { PIECE_INPUT, PIECE_OUTPUT, PIECE_WORKSPACE, PIECE_PREPARED } piece_kind;
 
 typedef struct piece {
     piece_kind kind;
@@ -95,6 +97,8 @@ static void lay_out(trial *t) {
     for (int w = 0; w < CLADE_MAX_WORKSPACES; w++) {
         if (workspace[w] > 0) add_piece(t, PIECE_WORKSPACE, w, workspace[w]);
     }
+    const size_t prepared = clade_site_prepared(&t->site, t->request->implementation);
+    if (prepared > 0) add_piece(t, PIECE_PREPARED, 0, prepared);
 }
 
 static clade_status make_buffers(trial *t) {
@@ -110,6 +114,7 @@ static clade_status make_buffers(trial *t) {
         if (p->kind == PIECE_INPUT) t->site.in[p->number].buffer = buffer;
         if (p->kind == PIECE_OUTPUT) t->site.out[p->number].buffer = buffer;
         if (p->kind == PIECE_WORKSPACE) t->site.workspace[p->number] = buffer;
+        if (p->kind == PIECE_PREPARED) t->site.prepared = buffer;
     }
     if (t->request->in_place >= 0) t->site.out[0].buffer = t->site.in[t->request->in_place].buffer;
     for (int run = 0; run < RUNS && status == CLADE_OK; run++) {
@@ -197,7 +202,8 @@ static clade_status read_result(trial *t, uint8_t *result) {
     clade_status status = CLADE_OK;
     for (int i = 0; i < t->count && status == CLADE_OK; i++) {
         const piece *p = &t->pieces[i];
-        if (p->kind != PIECE_WORKSPACE) status = clade_buffer_read(&p->buffer, 0, result + p->offset, p->bytes);
+        if (p->kind == PIECE_INPUT || p->kind == PIECE_OUTPUT)
+            status = clade_buffer_read(&p->buffer, 0, result + p->offset, p->bytes);
     }
     return status;
 }
@@ -266,7 +272,7 @@ static bool untouched(trial *t, int run) {
         memcpy(t->image + p->offset, t->results[run] + p->offset, p->bytes);
     }
     if (memcmp(t->image, t->results[run], t->bytes) == 0) return true;
-    static const char *const kinds[] = { "input", "output", "workspace" };
+    static const char *const kinds[] = { "input", "output", "workspace", "prepared weights" };
     size_t at = 0;
     while (t->image[at] == t->results[run][at]) {
         at++;
@@ -307,11 +313,13 @@ clade_status clade_trial_run(const clade_trial_request *request, bool *passed, d
     *error = 0;
     clade_status status = clade_trial_site(request->device, request->node, request->binding, &t.site);
     if (status != CLADE_OK) return status;
+    t.site.configuration = request->configuration;
     lay_out(&t);
     status = make_buffers(&t);
     if (status != CLADE_OK) goto done;
     clade_status run = clade_commands_new(request->device, &t.commands);
-    if (run == CLADE_OK) run = request->implementation->record(&t.site, t.commands);
+    if (run == CLADE_OK) run = clade_site_prepare(&t.site, request->implementation, t.commands);
+    if (run == CLADE_OK) run = clade_site_record(&t.site, request->implementation, t.commands);
     for (int i = 0; i < RUNS && run == CLADE_OK; i++) {
         run = run_once(&t, i);
     }

@@ -18,6 +18,7 @@ typedef struct clade_trial_request {
     clade_device *device;
     const clade_node *node; /* its inputs are leaves */
     const clade_implementation *implementation;
+    int configuration;
     clade_binding binding;
     const clade_tensor *in;       /* contents of the inputs */
     const clade_tensor *expected; /* of the outputs */

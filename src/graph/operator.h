@@ -54,8 +54,18 @@ typedef struct clade_site {
     clade_binding binding;
     clade_array in[CLADE_MAX_INPUTS], out[CLADE_MAX_OUTPUTS];
     const clade_buffer *workspace[CLADE_MAX_WORKSPACES];
-    const char *label; /* "conv1 conv2d": for launches */
+    const clade_buffer *prepared; /* what the implementation's prepare() makes of input 1; NULL where it has none */
+    int configuration;            /* which of the implementation's configurations is meant */
+    const char *label;            /* "conv1 conv2d": for launches */
 } clade_site;
+
+/* What is done to the sums of a convolution or a matrix product on their way out:
+ *     y = mask > 0 ? (relu ? max(t, 0) : t) : 0,    t = sum + bias + residual
+ * Part of the attributes of the rows that have a tail. Each of bias, residual and mask that is set is one more input, in
+ * that order, after the row's own: bias one number for each of y's axis 1, residual and mask as y. */
+typedef struct clade_tail_attributes {
+    bool bias, residual, relu, mask;
+} clade_tail_attributes;
 
 typedef struct clade_implementation {
     const char *name; /* "direct"; NULL ends a list */
@@ -66,6 +76,14 @@ typedef struct clade_implementation {
     double (*suitability)(const clade_site *site);
     /* Bytes of scratch it needs, up to CLADE_MAX_WORKSPACES buffers; zeros come in. NULL: none. */
     void (*workspace)(const clade_site *site, size_t bytes[CLADE_MAX_WORKSPACES]);
+    /* Bytes of the form in which it wants input 1 (packed, transformed), 0 for none; and the launches that make
+     * site->prepared of input 1 alone. Where input 1 stays as it is from run to run, these run only once. */
+    size_t (*prepared)(const clade_site *site);
+    clade_status (*prepare)(const clade_site *site, clade_commands *commands);
+    /* The number of ways to cut the work, numbered from 0, the instant default; the tuner tries the others. NULL: 1. */
+    int (*configurations)(const clade_site *site);
+    /* Whether record() carries out the row's tail too; for one that does not, kernels/tail.cl runs over the output. */
+    bool tail;
     /* Appends its launches to COMMANDS. Every element of every output is written; workspaces start undefined. */
     clade_status (*record)(const clade_site *site, clade_commands *commands);
 } clade_implementation;
@@ -136,6 +154,11 @@ typedef struct clade_op {
     bool (*inference)(clade_rewrite *rewrite, const clade_node *node, const clade_value inputs[], clade_value out[]);
     /* The meaning: out[] is allocated, undefined. NULL for a point-wise row. */
     void (*reference)(const clade_node *node, const clade_tensor in[], clade_tensor out[]);
+    /* Element ELEMENT of output 0 alone, OUT giving its sizes: for checks by samples. NULL: only as a whole. */
+    double (*reference_at)(const clade_node *node, const clade_tensor in[], const clade_tensor *out, int64_t element);
+    /* For rows with a tail: which of its inputs is the tail's first (0: no tail), and where in the attributes it is. */
+    int tail_input;
+    size_t tail_offset;
     const clade_pointwise *pointwise;
     bool view; /* output 0 is input 0 with other sizes: no launch */
     uint32_t

@@ -19,9 +19,10 @@ typedef clade_conv2d_attributes attributes;
         "groups", CLADE_ATTRIBUTE_INT, offsetof(attributes, groups), 0                                                 \
     }
 
-static const clade_attribute schema[] = { GEOMETRY, { NULL, 0, 0, 0 } };
+static const clade_attribute schema[] = { GEOMETRY, CLADE_TAIL_SCHEMA(attributes), { NULL, 0, 0, 0 } };
 static const clade_attribute data_schema[] = {
     GEOMETRY,
+    CLADE_TAIL_SCHEMA(attributes),
     { "image", CLADE_ATTRIBUTE_INT, offsetof(attributes, image), 2 },
     { NULL, 0, 0, 0 },
 };
@@ -86,7 +87,7 @@ static bool infer_forward(const clade_node *node, clade_type out[], clade_text *
     }
     if (!out_sizes(a, xs + 2, ws + 2, pixels, why)) return false;
     out[0] = (clade_type){ CLADE_F32, clade_shape(xs[0], ws[0], pixels[0], pixels[1]) };
-    return true;
+    return clade_tail_infer(node, out, why);
 }
 
 static bool infer_data_gradient(const clade_node *node, clade_type out[], clade_text *why) {
@@ -104,7 +105,7 @@ static bool infer_data_gradient(const clade_node *node, clade_type out[], clade_
         return false;
     }
     out[0] = (clade_type){ CLADE_F32, clade_shape(ys[0], ws[1] * a->groups, a->image[0], a->image[1]) };
-    return true;
+    return clade_tail_infer(node, out, why);
 }
 
 static bool infer_filter_gradient(const clade_node *node, clade_type out[], clade_text *why) {
@@ -135,10 +136,12 @@ static clade_value append(const clade_tape *tape, const clade_op *op, const attr
     return clade_append(tape->graph, op, "", a, (clade_value[]){ one, other }, 2);
 }
 
-/* Each gradient's node needs sizes that its inputs do not say: those of what it is the gradient of. */
+/* Each gradient's node needs sizes that its inputs do not say: those of what it is the gradient of. The tail is FROM's
+ * alone. */
 static clade_value data_gradient_for(const clade_tape *tape, const attributes *from, clade_value dy, clade_value w,
                                      clade_value x) {
     attributes a = *from;
+    a.tail = (clade_tail_attributes){ 0 };
     memcpy(a.image, clade_value_type(x)->dims.size + 2, sizeof a.image);
     return append(tape, &clade_op_conv2d_data_gradient, &a, dy, w);
 }
@@ -146,20 +149,23 @@ static clade_value data_gradient_for(const clade_tape *tape, const attributes *f
 static clade_value filter_gradient_for(const clade_tape *tape, const attributes *from, clade_value x, clade_value dy,
                                        clade_value w) {
     attributes a = *from;
+    a.tail = (clade_tail_attributes){ 0 };
     memcpy(a.kernel, clade_value_type(w)->dims.size + 2, sizeof a.kernel);
     return append(tape, &clade_op_conv2d_filter_gradient, &a, x, dy);
 }
 
 static void gradient_forward(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
-    clade_value x = node->inputs[0], w = node->inputs[1];
-    if (tape->wanted[0]) dx[0] = data_gradient_for(tape, node->attributes, dy[0], w, x);
-    if (tape->wanted[1]) dx[1] = filter_gradient_for(tape, node->attributes, x, dy[0], w);
+    clade_value x = node->inputs[0], w = node->inputs[1], dsum = clade_tail_gradient(tape, node, dy[0], dx);
+    if (tape->wanted[0]) dx[0] = data_gradient_for(tape, node->attributes, dsum, w, x);
+    if (tape->wanted[1]) dx[1] = filter_gradient_for(tape, node->attributes, x, dsum, w);
 }
 
 static void gradient_data_gradient(clade_tape *tape, const clade_node *node, const clade_value dz[], clade_value dx[]) {
-    clade_value dy = node->inputs[0], w = node->inputs[1];
-    if (tape->wanted[0]) dx[0] = append(tape, &clade_op_conv2d, node->attributes, dz[0], w);
-    if (tape->wanted[1]) dx[1] = filter_gradient_for(tape, node->attributes, dz[0], dy, w);
+    clade_value dy = node->inputs[0], w = node->inputs[1], dsum = clade_tail_gradient(tape, node, dz[0], dx);
+    attributes a = *(const attributes *)node->attributes;
+    a.tail = (clade_tail_attributes){ 0 };
+    if (tape->wanted[0]) dx[0] = append(tape, &clade_op_conv2d, &a, dsum, w);
+    if (tape->wanted[1]) dx[1] = filter_gradient_for(tape, node->attributes, dsum, dy, w);
 }
 
 static void gradient_filter_gradient(clade_tape *tape, const clade_node *node, const clade_value dz[],
@@ -167,90 +173,6 @@ static void gradient_filter_gradient(clade_tape *tape, const clade_node *node, c
     clade_value x = node->inputs[0], dy = node->inputs[1];
     if (tape->wanted[0]) dx[0] = data_gradient_for(tape, node->attributes, dy, dz[0], x);
     if (tape->wanted[1]) dx[1] = append(tape, &clade_op_conv2d, node->attributes, x, dz[0]);
-}
-
-/* ---- sizes ---- */
-
-static clade_convolution sizes_of(const attributes *a, const int64_t *x, const int64_t *w, const int64_t *y) {
-    clade_convolution c = {
-        .batch = x[0],
-        .groups = a->groups,
-        .channels = w[1],
-        .filters = w[0] / a->groups,
-        .image = { x[2], x[3] },
-        .out = { y[2], y[3] },
-        .kernel = { w[2], w[3] },
-        .taps = w[2] * w[3],
-        .pixels = y[2] * y[3],
-    };
-    memcpy(c.stride, a->stride, sizeof c.stride);
-    memcpy(c.pad, a->pad, sizeof c.pad);
-    memcpy(c.dilation, a->dilation, sizeof c.dilation);
-    return c;
-}
-
-/* Which of x, w and y (0, 1, 2) are a row's inputs and its output. */
-typedef struct roles {
-    int in[2], out;
-} roles;
-
-static roles roles_of(const clade_op *op) {
-    if (op == &clade_op_conv2d) return (roles){ { 0, 1 }, 2 };
-    if (op == &clade_op_conv2d_data_gradient) return (roles){ { 2, 1 }, 0 };
-    return (roles){ { 0, 2 }, 1 };
-}
-
-clade_convolution clade_convolution_at(const clade_site *site) {
-    const roles role = roles_of(site->node->op);
-    const int64_t *sizes[3];
-    sizes[role.in[0]] = site->in[0].size;
-    sizes[role.in[1]] = site->in[1].size;
-    sizes[role.out] = site->out[0].size;
-    return sizes_of(site->node->attributes, sizes[0], sizes[1], sizes[2]);
-}
-
-double clade_convolution_flops(const clade_site *site) {
-    const clade_convolution c = clade_convolution_at(site);
-    return 2.0 * (double)(c.batch * c.groups * c.filters) * (double)c.pixels * (double)(c.channels * c.taps);
-}
-
-/* ---- the reference: one loop over the trilinear sum; what the row puts out takes the product of the other two ---- */
-
-/* For output pixel (p, q) of filter K of group G in image N. ARRAY holds x, w, y. */
-static void add_products(const clade_convolution *c, double *const array[3], int out, int64_t n, int64_t g, int64_t k,
-                         int64_t p, int64_t q) {
-    const int one = (out + 1) % 3, other = (out + 2) % 3;
-    const int64_t top = p * c->stride[0] - c->pad[0], left = q * c->stride[1] - c->pad[1];
-    int64_t at[3];
-    at[1] = (g * c->filters + k) * c->channels * c->taps;
-    at[2] = (((n * c->groups + g) * c->filters + k) * c->out[0] + p) * c->out[1] + q;
-    for (int64_t channel = 0; channel < c->channels; channel++)
-        for (int64_t r = 0; r < c->kernel[0]; r++)
-            for (int64_t s = 0; s < c->kernel[1]; s++, at[1]++) {
-                const int64_t h = top + r * c->dilation[0], w = left + s * c->dilation[1];
-                if (h < 0 || h >= c->image[0] || w < 0 || w >= c->image[1]) continue;
-                at[0] = (((n * c->groups + g) * c->channels + channel) * c->image[0] + h) * c->image[1] + w;
-                array[out][at[out]] += array[one][at[one]] * array[other][at[other]];
-            }
-}
-
-static void reference(const clade_node *node, const clade_tensor in[], clade_tensor out[]) {
-    const roles role = roles_of(node->op);
-    const clade_tensor *tensor[3];
-    double *array[3];
-    tensor[role.in[0]] = &in[0];
-    tensor[role.in[1]] = &in[1];
-    tensor[role.out] = &out[0];
-    for (int i = 0; i < 3; i++) {
-        array[i] = tensor[i]->data;
-    }
-    memset(out[0].data, 0, (size_t)out[0].count * sizeof(double));
-    const clade_convolution c = sizes_of(node->attributes, tensor[0]->size, tensor[1]->size, tensor[2]->size);
-    for (int64_t n = 0; n < c.batch; n++)
-        for (int64_t g = 0; g < c.groups; g++)
-            for (int64_t k = 0; k < c.filters; k++)
-                for (int64_t pixel = 0; pixel < c.pixels; pixel++)
-                    add_products(&c, array, role.out, n, g, k, pixel / c.out[1], pixel % c.out[1]);
 }
 
 /* ---- cases: the same geometries for the three rows ---- */
@@ -301,8 +223,52 @@ static void reference(const clade_node *node, const clade_tensor in[], clade_ten
       .input_count = 2,                                                                                                \
       .attributes = ATTRIBUTES(G, H, W, R, S, __VA_ARGS__) },
 
-static const clade_case forward_cases[] = { GEOMETRIES(FORWARD){ .name = NULL } };
-static const clade_case data_gradient_cases[] = { GEOMETRIES(DATA_GRADIENT){ .name = NULL } };
+/* Tails over the output (N, C, P, Q), for a same-size convolution of R x S taps and stride 1: the same for x and dx. */
+#define TAIL_CASE(NAME, N, G, C, K, P, Q, R, S, COUNT, TAIL0, TAIL1, TAIL2, ...)                                       \
+    {                                                                                                                  \
+        .name = NAME, .in = { { 4, { N, (G) * (C), P, Q } }, { 4, { (G) * (K), C, R, S } }, TAIL0, TAIL1, TAIL2 },     \
+        .input_count = 2 + (COUNT), .attributes = &(const attributes) {                                                \
+            .stride = { 1, 1 }, .pad = { (R) / 2, (S) / 2, (R) / 2, (S) / 2 }, .dilation = { 1, 1 }, .groups = G,      \
+            .image = { P, Q }, .tail = {                                                                               \
+                __VA_ARGS__                                                                                            \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+#define CHANNELS(C)                                                                                                    \
+    {                                                                                                                  \
+        1, {                                                                                                           \
+            C                                                                                                          \
+        }                                                                                                              \
+    }
+#define IMAGES(N, C, P, Q)                                                                                             \
+    {                                                                                                                  \
+        4, {                                                                                                           \
+            N, C, P, Q                                                                                                 \
+        }                                                                                                              \
+    }
+#define NOTHING                                                                                                        \
+    {                                                                                                                  \
+        0, {                                                                                                           \
+            0                                                                                                          \
+        }                                                                                                              \
+    }
+/* C channels in and out, so that the data gradient's result has them too. */
+#define TAILS                                                                                                          \
+    TAIL_CASE("bias and ReLU", 2, 1, 11, 11, 9, 13, 3, 3, 1, CHANNELS(11), NOTHING, NOTHING, .bias = true,             \
+              .relu = true),                                                                                           \
+        TAIL_CASE("residual and mask in two groups", 3, 2, 5, 5, 7, 6, 3, 3, 2, IMAGES(3, 10, 7, 6),                   \
+                  IMAGES(3, 10, 7, 6), NOTHING, .residual = true, .mask = true),                                       \
+        TAIL_CASE("a whole tail, 1 x 1", 2, 1, 20, 20, 7, 7, 1, 1, 3, CHANNELS(20), IMAGES(2, 20, 7, 7),               \
+                  IMAGES(2, 20, 7, 7), .bias = true, .residual = true, .relu = true, .mask = true),                    \
+        TAIL_CASE("a whole tail, 5 x 5", 2, 1, 9, 9, 12, 10, 5, 5, 3, CHANNELS(9), IMAGES(2, 9, 12, 10),               \
+                  IMAGES(2, 9, 12, 10), .bias = true, .residual = true, .relu = true, .mask = true),                   \
+        TAIL_CASE("a whole tail, depthwise", 2, 6, 1, 1, 9, 17, 3, 3, 3, CHANNELS(6), IMAGES(2, 6, 9, 17),             \
+                  IMAGES(2, 6, 9, 17), .bias = true, .residual = true, .relu = true, .mask = true),                    \
+        TAIL_CASE("bias of planes of one pixel", 5, 1, 18, 18, 1, 1, 3, 3, 1, CHANNELS(18), NOTHING, NOTHING,          \
+                  .bias = true),
+
+static const clade_case forward_cases[] = { GEOMETRIES(FORWARD) TAILS{ .name = NULL } };
+static const clade_case data_gradient_cases[] = { GEOMETRIES(DATA_GRADIENT) TAILS{ .name = NULL } };
 static const clade_case filter_gradient_cases[] = { GEOMETRIES(FILTER_GRADIENT){ .name = NULL } };
 
 /* ---- the rows ---- */
@@ -314,16 +280,18 @@ static const clade_implementation *const implementations[] = {
     NULL,
 };
 
-#define ROW(NAME, ONNX, SCHEMA, WHAT)                                                                                  \
+#define ROW(NAME, ONNX, SCHEMA, WHAT, TAIL)                                                                            \
     {                                                                                                                  \
         .name = NAME, .onnx = ONNX, .attributes = SCHEMA, .attributes_size = sizeof(attributes), .input_minimum = 2,   \
-        .input_maximum = 2, .outputs = 1, .infer = infer_##WHAT, .gradient = gradient_##WHAT, .reference = reference,  \
+        .input_maximum = 2 + CLADE_TAIL_INPUTS, .outputs = 1, .tail_input = TAIL,                                      \
+        .tail_offset = offsetof(attributes, tail), .infer = infer_##WHAT, .gradient = gradient_##WHAT,                 \
+        .reference = clade_convolution_reference, .reference_at = clade_convolution_reference_at,                      \
         .flops = clade_convolution_flops, .implementations = implementations, .cases = WHAT##_cases                    \
     }
 
-const clade_op clade_op_conv2d = ROW("conv2d", "Conv", schema, forward);
-const clade_op clade_op_conv2d_data_gradient = ROW("conv2d_data_gradient", NULL, data_schema, data_gradient);
-const clade_op clade_op_conv2d_filter_gradient = ROW("conv2d_filter_gradient", NULL, filter_schema, filter_gradient);
+const clade_op clade_op_conv2d = ROW("conv2d", "Conv", schema, forward, 2);
+const clade_op clade_op_conv2d_data_gradient = ROW("conv2d_data_gradient", NULL, data_schema, data_gradient, 2);
+const clade_op clade_op_conv2d_filter_gradient = ROW("conv2d_filter_gradient", NULL, filter_schema, filter_gradient, 0);
 
 /* ---- the builder's calls ---- */
 

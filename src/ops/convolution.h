@@ -4,15 +4,16 @@
 #ifndef CLADE_OPS_CONVOLUTION_H
 #define CLADE_OPS_CONVOLUTION_H
 
-#include "ops/op.h"
+#include "ops/tail.h"
 
 extern const clade_op clade_op_conv2d, clade_op_conv2d_data_gradient, clade_op_conv2d_filter_gradient;
 
 /* Pairs are height, width. KERNEL is read by the filter gradient alone, IMAGE by the data gradient alone: elsewhere the
- * inputs say them. */
+ * inputs say them. The filter gradient has no tail. */
 typedef struct clade_conv2d_attributes {
     int64_t stride[2], pad[4], dilation[2], groups;
     int64_t kernel[2], image[2];
+    clade_tail_attributes tail;
 } clade_conv2d_attributes;
 
 /* The sizes of one convolution. Channels and filters are those of one group:
@@ -26,6 +27,10 @@ typedef struct clade_convolution {
 clade_convolution clade_convolution_at(const clade_site *site);
 /* 2 for each multiply-add of the sum above, padding's too. */
 double clade_convolution_flops(const clade_site *site);
+/* The three rows' reference and reference_at. */
+void clade_convolution_reference(const clade_node *node, const clade_tensor in[], clade_tensor out[]);
+double clade_convolution_reference_at(const clade_node *node, const clade_tensor in[], const clade_tensor *out,
+                                      int64_t element);
 
 /* ---- the implementations, a file each; each serves the three rows unless it refuses ---- */
 

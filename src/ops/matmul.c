@@ -10,6 +10,7 @@
 static const clade_attribute schema[] = {
     { "transpose_a", CLADE_ATTRIBUTE_BOOL, offsetof(clade_matmul_attributes, transpose_a), 0 },
     { "transpose_b", CLADE_ATTRIBUTE_BOOL, offsetof(clade_matmul_attributes, transpose_b), 0 },
+    CLADE_TAIL_SCHEMA(clade_matmul_attributes),
     { NULL, 0, 0, 0 },
 };
 
@@ -17,7 +18,9 @@ clade_value clade_matmul(clade_value a, clade_value b, bool transpose_a, bool tr
     const clade_value inputs[] = { a, b };
     clade_graph *graph = clade_graph_of(inputs, 2);
     if (graph == NULL) return CLADE_NO_VALUE;
-    return clade_append(graph, &clade_op_matmul, "", &(clade_matmul_attributes){ transpose_a, transpose_b }, inputs, 2);
+    return clade_append(graph, &clade_op_matmul, "",
+                        &(clade_matmul_attributes){ .transpose_a = transpose_a, .transpose_b = transpose_b }, inputs,
+                        2);
 }
 
 static bool infer(const clade_node *node, clade_type out[], clade_text *why) {
@@ -34,14 +37,14 @@ static bool infer(const clade_node *node, clade_type out[], clade_text *why) {
         return false;
     }
     out[0] = (clade_type){ CLADE_F32, clade_shape(a->dims.size[ta], b->dims.size[1 - tb]) };
-    return true;
+    return clade_tail_infer(node, out, why);
 }
 
 /* C = A B: dA = dC B^T, dB = A^T dC; and all of it transposed where the operand came transposed. */
 static void gradient(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
     const clade_matmul_attributes *attributes = node->attributes;
     const bool ta = attributes->transpose_a, tb = attributes->transpose_b;
-    clade_value a = node->inputs[0], b = node->inputs[1], dc = dy[0];
+    clade_value a = node->inputs[0], b = node->inputs[1], dc = clade_tail_gradient(tape, node, dy[0], dx);
     if (tape->wanted[0]) dx[0] = ta ? clade_matmul(b, dc, tb, true) : clade_matmul(dc, b, false, !tb);
     if (tape->wanted[1]) dx[1] = tb ? clade_matmul(dc, a, true, ta) : clade_matmul(a, dc, !ta, false);
 }
@@ -71,16 +74,19 @@ static product product_at(const clade_site *site) {
     return product_of(site->node, site->in[0].size, site->in[1].size);
 }
 
-static void reference(const clade_node *node, const clade_tensor in[], clade_tensor out[]) {
+static double reference_at(const clade_node *node, const clade_tensor in[], const clade_tensor *out, int64_t element) {
     const product p = product_of(node, in[0].size, in[1].size);
-    for (int64_t i = 0; i < p.m; i++) {
-        for (int64_t j = 0; j < p.n; j++) {
-            double sum = 0;
-            for (int64_t k = 0; k < p.k; k++) {
-                sum += in[0].data[i * p.a_row_step + k * p.a_k_step] * in[1].data[k * p.b_k_step + j * p.b_column_step];
-            }
-            out[0].data[i * p.n + j] = sum;
-        }
+    const double *a = in[0].data + element / p.n * p.a_row_step, *b = in[1].data + element % p.n * p.b_column_step;
+    double sum = 0;
+    for (int64_t k = 0; k < p.k; k++) {
+        sum += a[k * p.a_k_step] * b[k * p.b_k_step];
+    }
+    return clade_tail_empty(clade_tail_of(node)) ? sum : clade_tail_reference_at(node, in, out, element, sum);
+}
+
+static void reference(const clade_node *node, const clade_tensor in[], clade_tensor out[]) {
+    for (int64_t e = 0; e < out[0].count; e++) {
+        out[0].data[e] = reference_at(node, in, &out[0], e);
     }
 }
 
@@ -340,7 +346,34 @@ static const clade_implementation *const implementations[] = {
     {                                                                                                                  \
         .name = NAME, .in = { { 2, { A_ROWS, A_COLUMNS } }, { 2, { B_ROWS, B_COLUMNS } } }, .input_count = 2,          \
         .attributes = &(const clade_matmul_attributes) {                                                               \
-            TRANSPOSE_A, TRANSPOSE_B                                                                                   \
+            .transpose_a = TRANSPOSE_A, .transpose_b = TRANSPOSE_B                                                     \
+        }                                                                                                              \
+    }
+
+/* A (M, K) times B (N, K) transposed, with a tail of COUNT inputs. */
+#define TAIL_CASE(NAME, M, N, K, COUNT, TAIL0, TAIL1, TAIL2, ...)                                                      \
+    {                                                                                                                  \
+        .name = NAME, .in = { { 2, { M, K } }, { 2, { N, K } }, TAIL0, TAIL1, TAIL2 }, .input_count = 2 + (COUNT),     \
+        .attributes = &(const clade_matmul_attributes) {                                                               \
+            .transpose_b = true, .tail = { __VA_ARGS__ }                                                               \
+        }                                                                                                              \
+    }
+#define CHANNELS(N)                                                                                                    \
+    {                                                                                                                  \
+        1, {                                                                                                           \
+            N                                                                                                          \
+        }                                                                                                              \
+    }
+#define MATRIX(M, N)                                                                                                   \
+    {                                                                                                                  \
+        2, {                                                                                                           \
+            M, N                                                                                                       \
+        }                                                                                                              \
+    }
+#define NOTHING                                                                                                        \
+    {                                                                                                                  \
+        0, {                                                                                                           \
+            0                                                                                                          \
         }                                                                                                              \
     }
 
@@ -359,6 +392,10 @@ static const clade_case cases[] = {
     CASE("long K, split, B transposed", 5, 2049, 35, 2049, false, true),
     CASE("deeper than a panel, A transposed", 523, 12, 523, 40, true, false),
     CASE("over a work-item's block", 300, 20, 20, 290, false, false),
+    TAIL_CASE("bias and ReLU", 13, 37, 19, 1, CHANNELS(37), NOTHING, NOTHING, .bias = true, .relu = true),
+    TAIL_CASE("residual and mask", 9, 50, 33, 2, MATRIX(9, 50), MATRIX(9, 50), NOTHING, .residual = true, .mask = true),
+    TAIL_CASE("a whole tail after a split", 5, 35, 2049, 3, CHANNELS(35), MATRIX(5, 35), MATRIX(5, 35), .bias = true,
+              .residual = true, .relu = true, .mask = true),
     { .name = NULL },
 };
 
@@ -368,11 +405,14 @@ const clade_op clade_op_matmul = {
     .attributes = schema,
     .attributes_size = sizeof(clade_matmul_attributes),
     .input_minimum = 2,
-    .input_maximum = 2,
+    .input_maximum = 2 + CLADE_TAIL_INPUTS,
     .outputs = 1,
     .infer = infer,
     .gradient = gradient,
     .reference = reference,
+    .reference_at = reference_at,
+    .tail_input = 2,
+    .tail_offset = offsetof(clade_matmul_attributes, tail),
     .flops = flops,
     .implementations = implementations,
     .cases = cases,

@@ -1,0 +1,28 @@
+/* A tail by itself, over sums that lie where y is to be: for implementations that do not carry it out in their stores. */
+#include "tail.h"
+
+/* Y as rows of PLANE elements of one channel each: item (part of the row, row) takes PART elements. */
+__kernel void planes(__global float *y, TAIL_PARAMETERS, int channels, int plane, int part) {
+    const tail_inputs tail = TAIL_INPUTS;
+    const int begin = (int)get_global_id(0) * part, end = min(plane, begin + part), row = (int)get_global_id(1);
+    if (begin >= end) return;
+    const float bias = tail_bias_of(&tail, row % channels);
+    const size_t first = (size_t)row * plane;
+    int i = begin;
+    for (; i + 16 <= end; i += 16)
+        vstore16(tail16(&tail, vload16(0, y + first + i), (float16)(bias), first + i), 0, y + first + i);
+    for (; i < end; i++) y[first + i] = tail1(&tail, y[first + i], bias, first + i);
+}
+
+/* Y as rows of CHANNELS elements: item (part of the row, row) takes PART elements. */
+__kernel void columns(__global float *y, TAIL_PARAMETERS, int channels, int plane, int part) {
+    const tail_inputs tail = TAIL_INPUTS;
+    const int begin = (int)get_global_id(0) * part, end = min(channels, begin + part);
+    const size_t first = get_global_id(1) * (size_t)channels;
+    int i = begin;
+    for (; i + 16 <= end; i += 16) {
+        const float16 bias = tail.flags & TAIL_BIAS ? vload16(0, tail.bias + i) : (float16)(0.0f);
+        vstore16(tail16(&tail, vload16(0, y + first + i), bias, first + i), 0, y + first + i);
+    }
+    for (; i < end; i++) y[first + i] = tail1(&tail, y[first + i], tail_bias_of(&tail, i), first + i);
+}
