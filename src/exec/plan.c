@@ -66,6 +66,7 @@ static clade_status bind_sizes(clade_plan *plan) {
     for (uint32_t i = 0; plan->nodes && i < graph->node_count; i++) {
         plan->nodes[i].first_slot = plan->slot_count;
         plan->slot_count += graph->nodes[i]->output_count;
+        plan->nodes[i].prepared = -1;
         for (int w = 0; w < CLADE_MAX_WORKSPACES; w++)
             plan->nodes[i].workspaces[w] = -1;
     }
@@ -82,6 +83,25 @@ static clade_status bind_sizes(clade_plan *plan) {
     return CLADE_OK;
 }
 
+/* ---- what stays the same from run to run ---- */
+
+/* A leaf whose contents no run of the plan changes. */
+static bool is_steady_leaf(const clade_plan *plan, const clade_node *node) {
+    return node->op == &clade_op_constant || (node->op == &clade_op_state && !plan->updates);
+}
+
+/* Constants, states that the plan does not update, and what is computed of these alone, need not be computed at every
+ * run: packed weights, weights with a batch norm folded in. */
+static void find_steady(clade_plan *plan) {
+    for (uint32_t i = 0; i < plan->graph->node_count; i++) {
+        const clade_node *node = plan->graph->nodes[i];
+        bool steady = node->input_count > 0 || is_steady_leaf(plan, node);
+        for (uint32_t k = 0; k < node->input_count; k++)
+            steady = steady && clade_value_valid(node->inputs[k]) && plan->nodes[node->inputs[k].node].steady;
+        plan->nodes[i].steady = steady;
+    }
+}
+
 /* ---- choices ---- */
 
 static clade_status choose_implementations(clade_plan *plan) {
@@ -91,8 +111,10 @@ static clade_status choose_implementations(clade_plan *plan) {
         clade_site site;
         clade_plan_site(plan, node, &site);
         clade_text reasons = { .context = plan->context };
-        clade_status status =
-            clade_choose(&site, clade_session_choice_table(plan->session), &plan->nodes[i].implementation, &reasons);
+        clade_choice choice;
+        clade_status status = clade_choose(&site, clade_session_choice_table(plan->session), &choice, &reasons);
+        plan->nodes[i].implementation = choice.implementation;
+        plan->nodes[i].configuration = choice.configuration;
         plan->nodes[i].reasons = clade_arena_string(&plan->arena, clade_text_get(&reasons));
         clade_text_free(&reasons);
         if (status != CLADE_OK) return status;
@@ -132,6 +154,7 @@ clade_status clade_plan_new(clade_session *session, const clade_plan_request *re
     clade_status status = copy_request(plan, request);
     if (status == CLADE_OK && !run_passes(plan)) status = CLADE_ERROR_MEMORY; /* the pass has said why */
     if (status == CLADE_OK) status = bind_sizes(plan);
+    if (status == CLADE_OK) find_steady(plan);
     if (status == CLADE_OK) status = choose_implementations(plan);
     if (status == CLADE_OK) status = clade_plan_place(plan);
     if (status == CLADE_OK) status = clade_plan_record(plan);
@@ -145,6 +168,7 @@ clade_status clade_plan_new(clade_session *session, const clade_plan_request *re
 
 void clade_plan_free(clade_plan *plan) {
     if (!plan) return;
+    clade_commands_free(plan->preparation);
     clade_commands_free(plan->commands);
     for (size_t i = 0; i < plan->storage_count; i++)
         if (!plan->storages[i].borrowed) clade_buffer_free(&plan->storages[i].buffer);
@@ -173,9 +197,21 @@ const clade_buffer *clade_plan_target(const clade_plan *plan, size_t index) {
     return &plan->storages[clade_plan_root_of(plan, plan->targets[index])->storage].buffer;
 }
 
+/* A plan with updates has prepared only constants, once. */
+static clade_status prepare(clade_plan *plan) {
+    const uint64_t version = clade_session_version(plan->session);
+    if (plan->prepared_at == version || (plan->updates && plan->prepared_at > 0)) return CLADE_OK;
+    clade_status status = clade_commands_enqueue(plan->preparation);
+    if (status == CLADE_OK) plan->prepared_at = version;
+    return status;
+}
+
 clade_status clade_plan_enqueue(clade_plan *plan) {
     clade_status status = clade_session_send_scalars(plan->session);
-    return status == CLADE_OK ? clade_commands_enqueue(plan->commands) : status;
+    if (status == CLADE_OK) status = prepare(plan);
+    if (status == CLADE_OK) status = clade_commands_enqueue(plan->commands);
+    if (plan->updates) clade_session_note_write(plan->session);
+    return status;
 }
 
 clade_plan_memory clade_plan_memory_use(const clade_plan *plan) {

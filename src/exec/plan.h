@@ -3,7 +3,7 @@
 #define CLADE_EXEC_PLAN_H
 
 #include "exec/session.h"
-#include "ops/op.h"
+#include "ops/tail.h"
 #include "passes/passes.h"
 #include "tune/choose.h"
 
@@ -21,8 +21,11 @@ typedef struct clade_plan_node {
     uint32_t first_slot;                        /* of its outputs, in plan->slots */
     size_t first_command;                       /* the place in the list where its commands begin */
     const clade_implementation *implementation; /* NULL: no launch (leaves and views) */
-    const char *reasons;                        /* of the choice, a line for each candidate */
-    int32_t workspaces[CLADE_MAX_WORKSPACES];   /* storages; -1: none */
+    int configuration;
+    bool steady;         /* its outputs are the same at every run: it runs in the plan's preparation */
+    const char *reasons; /* of the choice, a line for each candidate */
+    int32_t workspaces[CLADE_MAX_WORKSPACES]; /* storages; -1: none */
+    int32_t prepared;                         /* the storage of what the implementation makes of input 1; -1: none */
 } clade_plan_node;
 
 /* One value: its numbers, and where it lies. */
@@ -53,6 +56,8 @@ struct clade_plan {
     clade_buffer *slabs;
     size_t slab_count;
     clade_plan_memory memory;
+    clade_commands *preparation; /* what need not run again until a state is written: see find_steady() */
+    uint64_t prepared_at;        /* the session's version of the states for which it ran; 0: never */
     clade_commands *commands;
     size_t update_command;   /* the place in the list where the copies of new states begin */
     struct clade_plan *next; /* of the session's plans */
@@ -77,6 +82,9 @@ clade_plan_slot *clade_plan_slot_of(const clade_plan *plan, clade_value value);
 /* The slot that holds VALUE's memory: its own, or that of what it views. */
 clade_plan_slot *clade_plan_root_of(const clade_plan *plan, clade_value value);
 
+/* Whether what NODE's implementation prepares of input 1 stays good from run to run. */
+bool clade_plan_prepares_once(const clade_plan *plan, const clade_node *node);
+
 /* ---- plan_record.c ---- */
 
 /* The site of a node, with buffers once they are placed. */
@@ -92,6 +100,9 @@ const clade_buffer *clade_session_leaf(const clade_session *session, const clade
 clade_device *clade_session_device(const clade_session *session);
 const clade_graph *clade_session_graph(const clade_session *session);
 clade_choices *clade_session_choice_table(clade_session *session);
+/* A number that grows with every write to a state, by the host or by a plan's updates; at least 1. */
+uint64_t clade_session_version(const clade_session *session);
+void clade_session_note_write(clade_session *session);
 /* Enqueues the write of the scalars when they have changed since the last run. */
 clade_status clade_session_send_scalars(clade_session *session);
 

@@ -13,6 +13,10 @@ clade_plan_slot *clade_plan_root_of(const clade_plan *plan, clade_value value) {
     return &plan->slots[clade_plan_slot_of(plan, value)->root];
 }
 
+bool clade_plan_prepares_once(const clade_plan *plan, const clade_node *node) {
+    return node->input_count > 1 && plan->nodes[node->inputs[1].node].steady;
+}
+
 /* ---- lifetimes ---- */
 
 static void find_roots(clade_plan *plan) {
@@ -82,7 +86,7 @@ static bool may_overwrite(const clade_plan *plan, const clade_node *node, uint32
 static bool commits_directly(const clade_plan *plan, clade_value state, clade_value value) {
     const clade_node *node = clade_value_node(value);
     const clade_plan_slot *slot = clade_plan_slot_of(plan, value);
-    if (!plan->nodes[node->index].implementation || slot->storage >= 0) return false;
+    if (!plan->nodes[node->index].implementation || plan->nodes[node->index].steady || slot->storage >= 0) return false;
     int32_t last_read = clade_plan_root_of(plan, state)->last_use;
     if (last_read < (int32_t)node->index || (last_read == (int32_t)state.node)) return true;
     if (last_read > (int32_t)node->index) return false;
@@ -114,6 +118,11 @@ static bool place_updates(clade_plan *plan) {
     return true;
 }
 
+/* Memory that no other value may take: the contents outlast a run. */
+static clade_interval whole_life(const clade_plan *plan, size_t bytes) {
+    return (clade_interval){ .bytes = bytes, .first = -1, .last = (int32_t)plan->graph->node_count };
+}
+
 /* A storage of an input of NODE that dies there and fits, for its output; -1 when there is none. */
 static int32_t dying_input(clade_plan *plan, const clade_node *node, uint32_t output, size_t bytes) {
     for (uint32_t k = 0; k < node->input_count; k++) {
@@ -137,7 +146,7 @@ static bool place_output(clade_plan *plan, const clade_node *node, uint32_t outp
     if (storage < 0) {
         bool stays = node->op == &clade_op_input;
         clade_interval interval = { .bytes = bytes, .first = (int32_t)node->index, .last = slot->last_use };
-        if (stays) interval.first = -1, interval.last = (int32_t)plan->graph->node_count;
+        if (stays || plan->nodes[node->index].steady) interval = whole_life(plan, bytes);
         storage = new_storage(
             plan, (clade_storage){ .interval = interval, .name = node->name[0] ? node->name : node->op->name });
         if (storage < 0) return false;
@@ -181,6 +190,23 @@ static bool place_workspaces(clade_plan *plan) {
     return true;
 }
 
+/* What implementations prepare of weights: for as long as the plan lives where the weights stay as they are. */
+static bool place_prepared(clade_plan *plan) {
+    for (uint32_t i = 0; i < plan->graph->node_count; i++) {
+        clade_plan_node *planned = &plan->nodes[i];
+        if (!planned->implementation) continue;
+        clade_site site;
+        clade_plan_site(plan, plan->graph->nodes[i], &site);
+        size_t bytes = clade_site_prepared(&site, planned->implementation);
+        if (bytes == 0) continue;
+        clade_interval interval = { .bytes = bytes, .first = (int32_t)i, .last = (int32_t)i };
+        if (clade_plan_prepares_once(plan, plan->graph->nodes[i])) interval = whole_life(plan, bytes);
+        planned->prepared = new_storage(plan, (clade_storage){ .interval = interval, .name = "prepared weights" });
+        if (planned->prepared < 0) return false;
+    }
+    return true;
+}
+
 /* ---- slabs ---- */
 
 static void note_largest(clade_plan *plan) {
@@ -201,6 +227,9 @@ static void note_largest(clade_plan *plan) {
         for (int w = 0; w < CLADE_MAX_WORKSPACES; w++)
             if (plan->nodes[i].workspaces[w] >= 0)
                 plan->memory.unplanned += plan->storages[plan->nodes[i].workspaces[w]].interval.bytes;
+    for (uint32_t i = 0; i < plan->graph->node_count; i++)
+        if (plan->nodes[i].prepared >= 0)
+            plan->memory.unplanned += plan->storages[plan->nodes[i].prepared].interval.bytes;
 }
 
 /* The plan's own intervals in one array for the layout, and the answers back. */
@@ -251,7 +280,7 @@ clade_status clade_plan_place(clade_plan *plan) {
     for (uint32_t i = 0; good && i < plan->graph->node_count; i++)
         for (uint32_t o = 0; good && o < plan->graph->nodes[i]->output_count; o++)
             good = place_output(plan, plan->graph->nodes[i], o);
-    good = good && place_workspaces(plan);
+    good = good && place_workspaces(plan) && place_prepared(plan);
     if (!good) return clade_fail_memory(plan->context, sizeof(clade_storage), "the memory plan");
     note_largest(plan);
     size_t *slab_bytes = NULL;

@@ -1,5 +1,6 @@
-/* A plan's commands: each node's launches in order, then the updates that could not be written in place. With poisoning
- * on (a test's tool) memory is filled with NaNs before a value comes to lie there and after it is dead. */
+/* A plan's commands: each node's launches in order, then the updates that could not be written in place; what gives the
+ * same at every run goes into a list of its own, the preparation. With poisoning on (a test's tool) memory is filled
+ * with NaNs before a value comes to lie there and after it is dead. */
 #include "exec/plan.h"
 
 #include <stdio.h>
@@ -21,6 +22,9 @@ void clade_plan_site(const clade_plan *plan, const clade_node *node, clade_site 
         int32_t storage = plan->nodes[node->index].workspaces[w];
         site->workspace[w] = storage >= 0 ? &plan->storages[storage].buffer : NULL;
     }
+    int32_t prepared = plan->nodes[node->index].prepared;
+    site->prepared = prepared >= 0 ? &plan->storages[prepared].buffer : NULL;
+    site->configuration = plan->nodes[node->index].configuration;
     site->label = node->name[0] ? node->name : node->op->name;
 }
 
@@ -58,21 +62,29 @@ static clade_status record_updates(clade_plan *plan) {
     return status;
 }
 
+static clade_status record_node(clade_plan *plan, const clade_node *node) {
+    const clade_plan_node *planned = &plan->nodes[node->index];
+    clade_commands *commands = planned->steady ? plan->preparation : plan->commands;
+    clade_site site;
+    clade_plan_site(plan, node, &site);
+    char label[160];
+    snprintf(label, sizeof label, "%.70s%s%.70s", node->name, node->name[0] ? " " : "", node->op->name);
+    site.label = label;
+    clade_status status = poison(plan, (int32_t)node->index, false);
+    if (status == CLADE_OK)
+        status = clade_site_prepare(&site, planned->implementation,
+                                    clade_plan_prepares_once(plan, node) ? plan->preparation : commands);
+    if (status == CLADE_OK) status = clade_site_record(&site, planned->implementation, commands);
+    return status == CLADE_OK ? poison(plan, (int32_t)node->index, true) : status;
+}
+
 clade_status clade_plan_record(clade_plan *plan) {
-    clade_status status = clade_commands_new(clade_session_device(plan->session), &plan->commands);
+    clade_device *device = clade_session_device(plan->session);
+    clade_status status = clade_commands_new(device, &plan->preparation);
+    if (status == CLADE_OK) status = clade_commands_new(device, &plan->commands);
     for (uint32_t i = 0; status == CLADE_OK && i < plan->graph->node_count; i++) {
-        const clade_implementation *implementation = plan->nodes[i].implementation;
         plan->nodes[i].first_command = clade_commands_count(plan->commands);
-        if (!implementation) continue;
-        clade_site site;
-        clade_plan_site(plan, plan->graph->nodes[i], &site);
-        char label[160];
-        snprintf(label, sizeof label, "%.70s%s%.70s", site.node->name, site.node->name[0] ? " " : "",
-                 site.node->op->name);
-        site.label = label;
-        status = poison(plan, (int32_t)i, false);
-        if (status == CLADE_OK) status = implementation->record(&site, plan->commands);
-        if (status == CLADE_OK) status = poison(plan, (int32_t)i, true);
+        if (plan->nodes[i].implementation) status = record_node(plan, plan->graph->nodes[i]);
     }
     if (status != CLADE_OK) return status;
     plan->update_command = clade_commands_count(plan->commands);

@@ -59,7 +59,7 @@ static clade_status find_phases(const clade_plan *plan, clade_profile_row *rows,
 /* SAMPLES holds STEPS times of each of COUNT commands, command by command. */
 static clade_status time_commands(clade_session *session, clade_plan *plan, int64_t steps, clade_command_time *times,
                                   double *samples, size_t count) {
-    clade_status status = CLADE_OK;
+    clade_status status = clade_plan_enqueue(plan); /* with its preparation */
     for (int64_t step = -WARM_UP; step < steps && status == CLADE_OK; step++) {
         if (plan->updates) clade_session_set_random(session, 0, (uint64_t)(step + WARM_UP), 0);
         status = clade_session_send_scalars(session);

@@ -36,6 +36,7 @@ struct clade_session {
     size_t copy;
     bool sent;
     clade_plan *plans;
+    uint64_t version; /* of the states */
     clade_choices choices;
 };
 
@@ -49,6 +50,14 @@ const clade_graph *clade_session_graph(const clade_session *session) {
 
 clade_choices *clade_session_choice_table(clade_session *session) {
     return &session->choices;
+}
+
+uint64_t clade_session_version(const clade_session *session) {
+    return session->version;
+}
+
+void clade_session_note_write(clade_session *session) {
+    session->version++;
 }
 
 /* ---- states ---- */
@@ -150,6 +159,7 @@ clade_status clade_session_save_states(clade_session *session, float *data) {
 
 clade_status clade_session_load_states(clade_session *session, const float *data) {
     clade_status status = CLADE_OK;
+    clade_session_note_write(session);
     for (size_t i = 0; status == CLADE_OK && i < session->state_count; i++) {
         status = clade_buffer_write(&session->states[i].buffer, 0, data, session->states[i].interval.bytes);
         data += session->states[i].info.count;
@@ -178,6 +188,7 @@ clade_status clade_session_read_state(clade_session *session, const char *name, 
 
 clade_status clade_session_write_state(clade_session *session, const char *name, const float *data, int64_t count) {
     state_entry *state = find_state(session, name, count);
+    clade_session_note_write(session);
     return state ? clade_buffer_write(&state->buffer, 0, data, state->interval.bytes) : CLADE_ERROR_ARGUMENT;
 }
 
@@ -291,6 +302,7 @@ clade_status clade_session_new(clade_device *device, const clade_graph *graph, u
     session->context = session->choices.context = context;
     session->device = device;
     session->graph = graph;
+    session->version = 1;
     status = list_states(session);
     if (status == CLADE_OK) status = allocate_states(session);
     if (status == CLADE_OK) status = initialize_states(session, seed);

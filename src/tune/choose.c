@@ -1,6 +1,8 @@
 #include "tune/choose.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void clade_choices_free(clade_choices *choices) {
@@ -13,7 +15,7 @@ void clade_choices_free(clade_choices *choices) {
     choices->count = choices->capacity = 0;
 }
 
-static struct clade_choice *find(const clade_choices *choices, const char *signature) {
+static struct clade_kept_choice *find(const clade_choices *choices, const char *signature) {
     for (size_t i = 0; i < choices->count; i++)
         if (strcmp(choices->entries[i].signature, signature) == 0) return &choices->entries[i];
     return NULL;
@@ -24,12 +26,12 @@ static clade_status keep(clade_choices *choices, const char *signature, const ch
     if (find(choices, signature)) return CLADE_OK;
     if (choices->count == choices->capacity) {
         size_t capacity = choices->capacity ? 2 * choices->capacity : 16;
-        struct clade_choice *grown = clade_reallocate(context, choices->entries, capacity, sizeof *grown);
+        struct clade_kept_choice *grown = clade_reallocate(context, choices->entries, capacity, sizeof *grown);
         if (!grown) return clade_fail_memory(context, capacity * sizeof *grown, "the choices of implementations");
         choices->entries = grown;
         choices->capacity = capacity;
     }
-    struct clade_choice entry = { clade_duplicate(context, signature), clade_duplicate(context, implementation) };
+    struct clade_kept_choice entry = { clade_duplicate(context, signature), clade_duplicate(context, implementation) };
     if (!entry.signature || !entry.implementation) {
         clade_free(context, entry.signature);
         clade_free(context, entry.implementation);
@@ -87,10 +89,23 @@ static void print_signature(const clade_site *site, clade_text *out) {
         clade_text_add(out, "%s%" PRId64, k ? "x" : " -> ", site->out[0].size[k]);
 }
 
+/* Whether WANTED ("packed", "packed/2") names IMPLEMENTATION; *CONFIGURATION gets the number after the slash, or 0. */
+static bool is_named(const clade_implementation *implementation, const char *wanted, int *configuration) {
+    const size_t length = strlen(implementation->name);
+    if (wanted == NULL || strncmp(wanted, implementation->name, length) != 0) return false;
+    *configuration = wanted[length] == '/' ? (int)strtol(wanted + length + 1, NULL, 10) : 0;
+    return wanted[length] == '\0' || wanted[length] == '/';
+}
+
+/* A number that the implementation has at this site: a file may name one of an older version. */
+static int possible(const clade_site *site, const clade_implementation *implementation, int configuration) {
+    const int count = implementation->configurations ? implementation->configurations(site) : 1;
+    return configuration > 0 && configuration < count ? configuration : 0;
+}
+
 /* The best of the applicable ones: a wanted name wins over suitability. */
-static const clade_implementation *best_candidate(const clade_site *site, const char *forced, const char *kept,
-                                                  clade_text *reasons) {
-    const clade_implementation *best = NULL;
+static clade_choice best_candidate(const clade_site *site, const char *forced, const char *kept, clade_text *reasons) {
+    clade_choice best = { NULL, 0 };
     double best_score = 0;
     for (const clade_implementation *const *list = site->node->op->implementations; list && *list; list++) {
         const clade_implementation *i = *list;
@@ -101,36 +116,45 @@ static const clade_implementation *best_candidate(const clade_site *site, const 
         }
         double score = i->suitability ? i->suitability(site) : 0;
         const char *note = "";
-        if (forced && strcmp(forced, i->name) == 0) {
+        int configuration = 0;
+        if (is_named(i, forced, &configuration)) {
             score = 2e300;
             note = ", forced by CLADE_FORCE";
-        } else if (kept && strcmp(kept, i->name) == 0) {
+        } else if (is_named(i, kept, &configuration)) {
             score = 1e300;
             note = ", chosen before";
         }
         clade_text_add(reasons, "%s: can, suitability %g%s\n", i->name, score < 1e299 ? score : 0.0, note);
-        if (!best || score > best_score) {
-            best = i;
+        if (!best.implementation || score > best_score) {
+            best = (clade_choice){ i, possible(site, i, configuration) };
             best_score = score;
         }
     }
     return best;
 }
 
-clade_status clade_choose(const clade_site *site, clade_choices *choices, const clade_implementation **chosen,
-                          clade_text *reasons) {
+static clade_status keep_choice(clade_choices *choices, const char *signature, clade_choice chosen) {
+    char name[64];
+    if (chosen.configuration > 0)
+        snprintf(name, sizeof name, "%.40s/%d", chosen.implementation->name, chosen.configuration);
+    else
+        snprintf(name, sizeof name, "%.40s", chosen.implementation->name);
+    return keep(choices, signature, name);
+}
+
+clade_status clade_choose(const clade_site *site, clade_choices *choices, clade_choice *chosen, clade_text *reasons) {
     clade_context *context = site->device->context;
     clade_text signature = { .context = context };
     print_signature(site, &signature);
-    const struct clade_choice *kept = find(choices, clade_text_get(&signature));
+    const struct clade_kept_choice *kept = find(choices, clade_text_get(&signature));
     const char *forced = clade_environment("CLADE_FORCE");
     *chosen = best_candidate(site, forced, kept ? kept->implementation : NULL, reasons);
     clade_status status = CLADE_OK;
-    if (!*chosen)
+    if (!chosen->implementation)
         status = clade_fail(context, CLADE_ERROR_UNSUPPORTED, "%s cannot run on %s: %s", site->label,
                             clade_device_name(site->device), clade_text_get(reasons));
     else if (site->node->op->implementations[1]) /* only where there was something to choose */
-        status = keep(choices, clade_text_get(&signature), (*chosen)->name);
+        status = keep_choice(choices, clade_text_get(&signature), *chosen);
     clade_text_free(&signature);
     return status;
 }
