@@ -51,7 +51,8 @@ static void check_product(fixture *f, clade_gemm g) {
     assert_ok(f->context, clade_buffer_write(&g.c, 0, c, sizeof c));
     const uint64_t calls = clade_clblast_calls(f->context);
     assert_ok(f->context, clade_commands_enqueue(commands));
-    assert_int_equal(clade_clblast_calls(f->context), calls + 1);
+    const uint64_t made = clade_clblast_calls(f->context) - calls;
+    assert_true(made == 1 || made == (uint64_t)g.batch);
     assert_ok(f->context, clade_buffer_read(&g.c, 0, got, sizeof got));
     for (int64_t z = 0; z < g.batch; z++)
         for (int64_t i = 0; i < g.m; i++)
@@ -106,6 +107,24 @@ static void test_batches_with_strides(void **state) {
                                    .a_stride = 30,
                                    .b_stride = 0,
                                    .c_stride = 70 });
+}
+
+/* Sizes of whole tiles: CLBlast's batches would overlook that all share one A. */
+static void test_batches_of_whole_tiles_that_share_a_matrix(void **state) {
+    fixture *f = *state;
+    skip_without_clblast(f);
+    check_product(f, (clade_gemm){ .transpose_a = true,
+                                   .m = 32,
+                                   .n = 32,
+                                   .k = 64,
+                                   .batch = 3,
+                                   .alpha = 1,
+                                   .lda = 32,
+                                   .ldb = 32,
+                                   .ldc = 32,
+                                   .a_stride = 0,
+                                   .b_stride = 64 * 32,
+                                   .c_stride = 32 * 32 });
 }
 
 static void test_old_values_do_not_count_when_beta_is_zero(void **state) {
@@ -190,6 +209,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_transposes_with_offsets_and_leading_dimensions),
         cmocka_unit_test(test_batches_with_strides),
+        cmocka_unit_test(test_batches_of_whole_tiles_that_share_a_matrix),
         cmocka_unit_test(test_old_values_do_not_count_when_beta_is_zero),
         cmocka_unit_test(test_nothing_is_compiled_or_created_by_the_door_when_enqueued),
         cmocka_unit_test(test_products_beyond_their_buffers_are_refused),
