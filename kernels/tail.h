@@ -1,5 +1,6 @@
 /* The tail of a convolution or matrix product: what becomes of a sum before it is stored (src/ops/tail.h).
- *     y = mask > 0 ? max(sum + bias + residual, low) : 0,    low = 0 for ReLU, -INFINITY for none
+ *     y = mask <= 0 ? 0 : max(sum + bias + residual, low),    low = 0 for ReLU, -INFINITY for none
+ * NaN passes, as through the rows relu and relu_gradient.
  * FLAGS, uniform over a launch, say which of the three inputs there are; the others are not touched. */
 #ifndef TAIL_H
 #define TAIL_H
@@ -30,7 +31,7 @@ static inline float tail1(const tail_inputs *t, float sum, float bias, size_t at
     sum += bias;
     if (t->flags & TAIL_RESIDUAL) sum += t->residual[at];
     sum = sum < t->low ? t->low : sum;
-    return t->flags & TAIL_MASK && !(t->mask[at] > 0.0f) ? 0.0f : sum;
+    return t->flags & TAIL_MASK && t->mask[at] <= 0.0f ? 0.0f : sum;
 }
 
 /* For 16 sums that become elements AT .. AT + 15; BIAS holds one number a lane. */
@@ -38,7 +39,7 @@ static inline float16 tail16(const tail_inputs *t, float16 sum, float16 bias, si
     sum += bias;
     if (t->flags & TAIL_RESIDUAL) sum += vload16(0, t->residual + at);
     sum = sum < t->low ? (float16)(t->low) : sum;
-    if (t->flags & TAIL_MASK) sum = vload16(0, t->mask + at) > 0.0f ? sum : (float16)(0.0f);
+    if (t->flags & TAIL_MASK) sum = vload16(0, t->mask + at) <= 0.0f ? (float16)(0.0f) : sum;
     return sum;
 }
 

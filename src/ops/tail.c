@@ -73,7 +73,7 @@ double clade_tail_reference_at(const clade_node *node, const clade_tensor in[], 
     if (p.bias >= 0) sum += in[p.bias].data[element / plane % out->size[1]];
     if (p.residual >= 0) sum += in[p.residual].data[element];
     if (tail->relu && sum < 0) sum = 0;
-    return p.mask >= 0 && !(in[p.mask].data[element] > 0) ? 0 : sum;
+    return p.mask >= 0 && in[p.mask].data[element] <= 0 ? 0 : sum;
 }
 
 void clade_tail_reference(const clade_node *node, const clade_tensor in[], clade_tensor *out) {
