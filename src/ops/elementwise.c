@@ -9,26 +9,14 @@
  *
  * A gradient by an input that was broadcast is summed back to the input's dims. NaN passes through relu and its
  * gradient (a comparison with NaN is false); step(NaN) is 0. */
-#include "ops/op.h"
-
-#include <math.h>
-#include <stddef.h>
+#include "ops/elementwise.h"
 
 extern const clade_op clade_op_sigmoid_gradient, clade_op_tanh_gradient, clade_op_relu_gradient;
-
-typedef struct number_attributes {
-    double number;
-} number_attributes;
 
 typedef struct scale_per_attributes {
     double factor;
     clade_size count;
 } scale_per_attributes;
-
-static const clade_attribute number_schema[] = {
-    { "number", CLADE_ATTRIBUTE_DOUBLE, offsetof(number_attributes, number), 0 },
-    { NULL, 0, 0, 0 },
-};
 
 static const clade_attribute scale_per_schema[] = {
     { "factor", CLADE_ATTRIBUTE_DOUBLE, offsetof(scale_per_attributes, factor), 0 },
@@ -36,33 +24,7 @@ static const clade_attribute scale_per_schema[] = {
     { NULL, 0, 0, 0 },
 };
 
-static clade_value unary(const clade_op *op, const void *attributes, clade_value x) {
-    return clade_append(x.graph, op, "", attributes, &x, 1);
-}
-
-static clade_value binary(const clade_op *op, clade_value a, clade_value b) {
-    const clade_value inputs[] = { a, b };
-    return clade_append(clade_graph_of(inputs, 2), op, "", NULL, inputs, 2);
-}
-
-/* The node's own output, for gradients that are functions of it. */
-static clade_value output_of(const clade_tape *tape, const clade_node *node) {
-    return (clade_value){ tape->graph, node->index, 0 };
-}
-
-/* DX summed back to the dims of input I. */
-static clade_value to_input(const clade_node *node, int i, clade_value dx) {
-    return clade_sum_to(dx, &clade_value_type(node->inputs[i])->dims);
-}
-
 /* ---- meanings ---- */
-
-#define MEANING(NAME, FORMULA)                                                                                         \
-    static double NAME(const double x[], const double p[]) {                                                           \
-        (void)x;                                                                                                       \
-        (void)p;                                                                                                       \
-        return FORMULA;                                                                                                \
-    }
 
 MEANING(evaluate_add, x[0] + x[1])
 MEANING(evaluate_subtract, x[0] - x[1])
@@ -82,20 +44,12 @@ MEANING(evaluate_relu, x[0] < 0.0 ? 0.0 : x[0])
 MEANING(evaluate_relu_gradient, x[0] <= 0.0 ? 0.0 : x[1])
 MEANING(evaluate_step, x[0] >= 0.0 ? 1.0 : 0.0)
 
-static void number_parameters(const clade_node *node, clade_binding binding, double p[CLADE_MAX_PARAMETERS]) {
-    (void)binding;
-    p[0] = ((const number_attributes *)node->attributes)->number;
-}
-
 static void scale_per_parameters(const clade_node *node, clade_binding binding, double p[CLADE_MAX_PARAMETERS]) {
     const scale_per_attributes *a = node->attributes;
     p[0] = a->factor / (double)clade_size_value(node->graph, a->count, binding);
 }
 
 /* ---- gradients ---- */
-
-#define GRADIENT(NAME)                                                                                                 \
-    static void NAME(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[])
 
 GRADIENT(gradient_add) {
     if (tape->wanted[0]) dx[0] = to_input(node, 0, dy[0]);
@@ -190,46 +144,6 @@ GRADIENT(gradient_relu_gradient) {
 
 /* ---- cases ---- */
 
-#define UNARY_CASES(NAME, FILL, ATTRIBUTES)                                                                            \
-    static const clade_case NAME[] = {                                                                                 \
-        { .name = "odd size",                                                                                          \
-          .in = { { 3, { 3, 5, 7 } } },                                                                                \
-          .input_count = 1,                                                                                            \
-          .fill = { FILL },                                                                                            \
-          .attributes = ATTRIBUTES },                                                                                  \
-        { .name = "over a group",                                                                                      \
-          .in = { { 1, { 1027 } } },                                                                                   \
-          .input_count = 1,                                                                                            \
-          .fill = { FILL },                                                                                            \
-          .attributes = ATTRIBUTES },                                                                                  \
-        { .name = "a scalar", .in = { { 0, { 0 } } }, .input_count = 1, .fill = { FILL }, .attributes = ATTRIBUTES },  \
-        { .name = NULL },                                                                                              \
-    }
-
-#define BINARY_CASE(NAME, A, B, FILL_A, FILL_B)                                                                        \
-    {                                                                                                                  \
-        .name = NAME, .in = { A, B }, .input_count = 2, .fill = { FILL_A, FILL_B }                                     \
-    }
-#define DIMS(RANK, ...)                                                                                                \
-    {                                                                                                                  \
-        RANK, {                                                                                                        \
-            __VA_ARGS__                                                                                                \
-        }                                                                                                              \
-    }
-
-#define BINARY_CASES(NAME, FILL_A, FILL_B)                                                                             \
-    static const clade_case NAME[] = {                                                                                 \
-        BINARY_CASE("the same dims", DIMS(3, 3, 5, 7), DIMS(3, 3, 5, 7), FILL_A, FILL_B),                              \
-        BINARY_CASE("over a group", DIMS(1, 519), DIMS(1, 519), FILL_A, FILL_B),                                       \
-        BINARY_CASE("by a row", DIMS(2, 6, 19), DIMS(1, 19), FILL_A, FILL_B),                                          \
-        BINARY_CASE("by a column", DIMS(2, 6, 19), DIMS(2, 6, 1), FILL_A, FILL_B),                                     \
-        BINARY_CASE("by a channel", DIMS(4, 2, 3, 5, 3), DIMS(3, 3, 1, 1), FILL_A, FILL_B),                            \
-        BINARY_CASE("by a scalar", DIMS(2, 3, 5), DIMS(0, 0), FILL_A, FILL_B),                                         \
-        BINARY_CASE("each repeats", DIMS(3, 1, 5, 3), DIMS(3, 4, 1, 3), FILL_A, FILL_B),                               \
-        BINARY_CASE("four runs of axes", DIMS(4, 2, 1, 3, 1), DIMS(4, 1, 4, 3, 5), FILL_A, FILL_B),                    \
-        { .name = NULL },                                                                                              \
-    }
-
 static const number_attributes minus_three = { -3.0 };
 static const scale_per_attributes half_of_seven = { 0.5, 7 };
 
@@ -238,32 +152,11 @@ UNARY_CASES(positive_cases, CLADE_FILL_POSITIVE, NULL);
 UNARY_CASES(kinked_cases, CLADE_FILL_NONZERO, NULL);
 UNARY_CASES(number_cases, CLADE_FILL_UNIFORM, &minus_three);
 UNARY_CASES(scale_per_cases, CLADE_FILL_UNIFORM, &half_of_seven);
-BINARY_CASES(any_pair_cases, CLADE_FILL_UNIFORM, CLADE_FILL_UNIFORM);
-BINARY_CASES(quotient_cases, CLADE_FILL_UNIFORM, CLADE_FILL_POSITIVE);
-BINARY_CASES(kinked_pair_cases, CLADE_FILL_NONZERO, CLADE_FILL_UNIFORM);
+BINARY_CASES(any_pair_cases, CLADE_FILL_UNIFORM, CLADE_FILL_UNIFORM, NULL);
+BINARY_CASES(quotient_cases, CLADE_FILL_UNIFORM, CLADE_FILL_POSITIVE, NULL);
+BINARY_CASES(kinked_pair_cases, CLADE_FILL_NONZERO, CLADE_FILL_UNIFORM, NULL);
 
 /* ---- the rows ---- */
-
-#define ROW(NAME, ONNX, INPUTS, EXPRESSION, GRADIENT, CASES)                                                           \
-    {                                                                                                                  \
-        .name = NAME, .onnx = ONNX, .input_minimum = INPUTS, .input_maximum = INPUTS, .outputs = 1,                    \
-        .infer = clade_pointwise_infer, .gradient = GRADIENT, .pointwise = EXPRESSION, .in_place = (1u << INPUTS) - 1, \
-        .cases = CASES                                                                                                 \
-    }
-#define NUMBER_ROW(NAME, EXPRESSION, GRADIENT)                                                                         \
-    {                                                                                                                  \
-        .name = NAME, .attributes = number_schema, .attributes_size = sizeof(number_attributes), .input_minimum = 1,   \
-        .input_maximum = 1, .outputs = 1, .infer = clade_pointwise_infer, .gradient = GRADIENT,                        \
-        .pointwise = EXPRESSION, .in_place = 1u, .cases = number_cases                                                 \
-    }
-#define EXPRESSION(TEXT, EVALUATE)                                                                                     \
-    &(const clade_pointwise) {                                                                                         \
-        TEXT, EVALUATE, NULL, 0                                                                                        \
-    }
-#define EXPRESSION_OF_NUMBER(TEXT, EVALUATE, PARAMETERS)                                                               \
-    &(const clade_pointwise) {                                                                                         \
-        TEXT, EVALUATE, PARAMETERS, 1                                                                                  \
-    }
 
 const clade_op clade_op_add = ROW("add", "Add", 2, EXPRESSION("x0 + x1", evaluate_add), gradient_add, any_pair_cases);
 const clade_op clade_op_subtract =
@@ -272,10 +165,11 @@ const clade_op clade_op_multiply =
     ROW("multiply", "Mul", 2, EXPRESSION("x0 * x1", evaluate_multiply), gradient_multiply, any_pair_cases);
 const clade_op clade_op_divide =
     ROW("divide", "Div", 2, EXPRESSION("x0 / x1", evaluate_divide), gradient_divide, quotient_cases);
-const clade_op clade_op_scale =
-    NUMBER_ROW("scale", EXPRESSION_OF_NUMBER("x0 * p0", evaluate_scale, number_parameters), gradient_scale);
+const clade_op clade_op_scale = NUMBER_ROW(
+    "scale", NULL, 1, EXPRESSION_OF_NUMBER("x0 * p0", evaluate_scale, number_parameters), gradient_scale, number_cases);
 const clade_op clade_op_offset =
-    NUMBER_ROW("offset", EXPRESSION_OF_NUMBER("x0 + p0", evaluate_offset, number_parameters), gradient_offset);
+    NUMBER_ROW("offset", NULL, 1, EXPRESSION_OF_NUMBER("x0 + p0", evaluate_offset, number_parameters), gradient_offset,
+               number_cases);
 const clade_op clade_op_scale_per = {
     .name = "scale_per",
     .attributes = scale_per_schema,
