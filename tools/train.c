@@ -137,7 +137,12 @@ static outcome choose_folder(const invocation *call, const char *model, bool res
 static const struct {
     const char *name;
     clade_optimizer_kind kind;
-} optimizers[] = { { "sgd", CLADE_SGD }, { "sgd-accumulate", CLADE_SGD_ACCUMULATE }, { "adam", CLADE_ADAM } };
+} optimizers[] = {
+    { "sgd", CLADE_SGD },         { "sgd-accumulate", CLADE_SGD_ACCUMULATE },
+    { "adam", CLADE_ADAM },       { "nesterov", CLADE_NESTEROV },
+    { "adamw", CLADE_ADAMW },     { "rmsprop", CLADE_RMSPROP },
+    { "adagrad", CLADE_ADAGRAD },
+};
 
 static const struct {
     const char *name;
@@ -273,7 +278,8 @@ static const option options[] = {
     ROW("--rate", OPTION_REAL, rate, "R", 1e-12, "learning rate at the start"),
     ROW("--momentum", OPTION_REAL, momentum, "M", 0, "of SGD; Adam's beta1; 0: none"),
     ROW("--weight-decay", OPTION_REAL, weight_decay, "W", 0, "adds W times the weights to their gradient"),
-    ROW("--optimizer", OPTION_TEXT, optimizer, "sgd|sgd-accumulate|adam", 0, "the rule of the update"),
+    ROW("--optimizer", OPTION_TEXT, optimizer, "sgd|sgd-accumulate|nesterov|adam|adamw|rmsprop|adagrad", 0,
+        "the rule of the update"),
     ROW("--schedule", OPTION_TEXT, schedule, "constant|step|cosine|plateau|inverse", 0, "how the rate falls"),
     ROW("--schedule-factor", OPTION_REAL, schedule_factor, "F", 0, "of step and plateau"),
     ROW("--schedule-every", OPTION_REAL, schedule_every, "E", 0, "epochs, validations, or the b of a/(b+t)"),

@@ -13,6 +13,12 @@ typedef enum clade_optimizer_kind {
     CLADE_SGD = 1,        /* v = momentum * v - rate * gradient; w += v (momentum as in deck 004: v = g v - a grad) */
     CLADE_SGD_ACCUMULATE, /* D = momentum * D + gradient; w -= rate * D (deck 002: D = 0.9 D + grad; PyTorch's) */
     CLADE_ADAM,           /* Kingma and Ba 2015; momentum is beta1 (default 0.9), beta2 0.999, epsilon 1e-8 */
+    CLADE_NESTEROV, /* D = momentum * D + gradient; w -= rate * (gradient + momentum * D) (Sutskever et al. 2013) */
+    CLADE_ADAMW,    /* Adam whose weight decay leaves the gradient alone: w -= rate * weight_decay * w beside it
+                             (Loshchilov and Hutter 2019) */
+    CLADE_RMSPROP,  /* v = 0.99 v + 0.01 gradient^2; w -= rate * gradient / (sqrt(v) + 1e-8) (Tieleman and Hinton
+                             2012); with momentum, D = momentum * D + that quotient takes its place */
+    CLADE_ADAGRAD,  /* s += gradient^2; w -= rate * gradient / (sqrt(s) + 1e-10) (Duchi et al. 2011); no momentum */
 } clade_optimizer_kind;
 
 typedef enum clade_schedule_kind {

@@ -54,8 +54,8 @@ typedef struct clade_train_options {
     clade_dataset *test;  /* measured once, after the last step; NULL: not at all */
 
     clade_optimizer_kind optimizer; /* default CLADE_SGD */
-    double rate;                    /* default 0.01 */
-    double momentum;                /* default 0.9 */
+    double rate;                    /* default 0.01; 0.001 for Adam, AdamW and RMSProp */
+    double momentum;                /* default 0.9; 0 for RMSProp and Adagrad */
     bool no_momentum;               /* momentum 0, without its state */
     double weight_decay;            /* default 0; adds weight_decay * w to the gradients of weights (not of biases) */
     bool no_weight_decay;           /* 0, where a model's recipe says otherwise */

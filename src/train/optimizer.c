@@ -5,6 +5,11 @@
  *     SGD_ACCUMULATE  D = momentum * D + g;         w -= rate * D     deck 002
  *     ADAM            m += (1 - beta1) * (g - m);   v += (1 - beta2) * (g^2 - v)
  *                     w -= rate / (1 - beta1^t) * m / (sqrt(v / (1 - beta2^t)) + epsilon)    t counted from 1
+ *     ADAMW           the same of g without the decay, and w -= rate * weight_decay * w
+ *     NESTEROV        D = momentum * D + g;         w -= rate * (g + momentum * D)
+ *     RMSPROP         v += (1 - 0.99) * (g^2 - v);  w -= rate * q, q = g / (sqrt(v) + epsilon)
+ *                     with momentum D = momentum * D + q takes q's place
+ *     ADAGRAD         s += g^2;                     w -= rate * g / (sqrt(s) + epsilon)
  *
  * where g is the gradient, for weights (not biases) plus weight_decay * w. Adam's bias corrections are computed on the
  * host, in double, and reach the graph as scalars. */
@@ -18,6 +23,7 @@
 #include <math.h>
 
 static const double adam_beta2 = 0.999, adam_epsilon = 1e-8;
+static const double rmsprop_keep = 0.99, rmsprop_epsilon = 1e-8, adagrad_epsilon = 1e-10;
 
 /* A state beside PARAMETER, of the same dims, beginning at zero. */
 static clade_value slot(clade_value parameter, const char *suffix) {
@@ -34,26 +40,34 @@ static clade_value momentum_scalar(clade_graph *graph) {
     return clade_scalar(graph, "train.momentum", 0);
 }
 
-/* ---- updates: from a parameter w and its gradient g ---- */
+/* ---- updates: from a parameter w, where it steps from (w, or w after a decay of its own), and its gradient g ---- */
 
-static clade_status update_plain(clade_value w, clade_value g) {
-    return clade_update(w, clade_subtract(w, clade_multiply(rate_scalar(w.graph), g)));
+/* The plain rule. */
+static clade_status descend(clade_value w, clade_value from, clade_value direction) {
+    return clade_update(w, clade_subtract(from, clade_multiply(rate_scalar(w.graph), direction)));
 }
 
-static clade_status update_velocity(clade_value w, clade_value g) {
+static clade_status update_velocity(clade_value w, clade_value from, clade_value g) {
     clade_value v = slot(w, "momentum");
     clade_value kept = clade_multiply(momentum_scalar(w.graph), v);
     clade_value moved = clade_subtract(kept, clade_multiply(rate_scalar(w.graph), g));
     clade_status status = clade_update(v, moved);
-    return status == CLADE_OK ? clade_update(w, clade_add(w, moved)) : status;
+    return status == CLADE_OK ? clade_update(w, clade_add(from, moved)) : status;
 }
 
-static clade_status update_accumulate(clade_value w, clade_value g) {
+static clade_status update_accumulate(clade_value w, clade_value from, clade_value g) {
     clade_value d = slot(w, "momentum");
     clade_value sum = clade_add(clade_multiply(momentum_scalar(w.graph), d), g);
     clade_status status = clade_update(d, sum);
-    if (status != CLADE_OK) return status;
-    return clade_update(w, clade_subtract(w, clade_multiply(rate_scalar(w.graph), sum)));
+    return status == CLADE_OK ? descend(w, from, sum) : status;
+}
+
+static clade_status update_nesterov(clade_value w, clade_value from, clade_value g) {
+    clade_value d = slot(w, "momentum"), momentum = momentum_scalar(w.graph);
+    clade_value sum = clade_add(clade_multiply(momentum, d), g);
+    clade_value ahead = clade_add(g, clade_multiply(momentum, sum));
+    clade_status status = clade_update(d, sum);
+    return status == CLADE_OK ? descend(w, from, ahead) : status;
 }
 
 /* m moved towards TARGET by the share in the scalar NAME. */
@@ -61,7 +75,36 @@ static clade_value blend(clade_value m, clade_value target, const char *name) {
     return clade_add(m, clade_multiply(clade_scalar(m.graph, name, 0), clade_subtract(target, m)));
 }
 
-static clade_status update_adam(clade_value w, clade_value g) {
+/* g / (sqrt(v) + epsilon) */
+static clade_value over_root(clade_value g, clade_value v, double epsilon) {
+    return clade_divide(g, clade_offset(clade_square_root(v), epsilon));
+}
+
+static clade_value rmsprop_direction(clade_value w, clade_value g, clade_status *status) {
+    clade_value v = slot(w, "moment2"), new_v = blend(v, clade_square(g), "train.blend2");
+    *status = clade_update(v, new_v);
+    return over_root(g, new_v, rmsprop_epsilon);
+}
+
+static clade_status update_rmsprop(clade_value w, clade_value from, clade_value g) {
+    clade_status status;
+    clade_value direction = rmsprop_direction(w, g, &status);
+    return status == CLADE_OK ? descend(w, from, direction) : status;
+}
+
+static clade_status update_rmsprop_momentum(clade_value w, clade_value from, clade_value g) {
+    clade_status status;
+    clade_value direction = rmsprop_direction(w, g, &status);
+    return status == CLADE_OK ? update_accumulate(w, from, direction) : status;
+}
+
+static clade_status update_adagrad(clade_value w, clade_value from, clade_value g) {
+    clade_value s = slot(w, "sum_of_squares"), sum = clade_add(s, clade_square(g));
+    clade_status status = clade_update(s, sum);
+    return status == CLADE_OK ? descend(w, from, over_root(g, sum, adagrad_epsilon)) : status;
+}
+
+static clade_status update_adam(clade_value w, clade_value from, clade_value g) {
     clade_value m = slot(w, "moment1"), v = slot(w, "moment2");
     clade_value new_m = blend(m, g, "train.blend1"), new_v = blend(v, clade_square(g), "train.blend2");
     clade_value corrected = clade_multiply(new_v, clade_scalar(w.graph, "train.correction2", 1));
@@ -70,7 +113,7 @@ static clade_status update_adam(clade_value w, clade_value g) {
     clade_value change = clade_divide(clade_multiply(rate_scalar(w.graph), new_m), spread);
     clade_status status = clade_update(m, new_m);
     if (status == CLADE_OK) status = clade_update(v, new_v);
-    return status == CLADE_OK ? clade_update(w, clade_subtract(w, change)) : status;
+    return status == CLADE_OK ? clade_update(w, clade_subtract(from, change)) : status;
 }
 
 /* ---- scalars ---- */
@@ -104,19 +147,55 @@ static clade_status set_adam(const clade_optimizer *optimizer, clade_session *se
     return set_scalars(session, settings, sizeof settings / sizeof settings[0]);
 }
 
+/* The correction to Adam's rate does not belong to the decay. */
+static clade_status set_adamw(const clade_optimizer *optimizer, clade_session *session, int64_t step, double rate) {
+    clade_status status = set_adam(optimizer, session, step, rate);
+    if (status != CLADE_OK) return status;
+    return set_scalars(session, &(scalar_setting){ "train.kept", 1 - rate * optimizer->weight_decay }, 1);
+}
+
+static clade_status set_rmsprop(const clade_optimizer *optimizer, clade_session *session, int64_t step, double rate) {
+    clade_status status = set_scalars(session, &(scalar_setting){ "train.blend2", 1 - rmsprop_keep }, 1);
+    return status == CLADE_OK ? set_sgd(optimizer, session, step, rate) : status;
+}
+
+static clade_status set_adagrad(const clade_optimizer *optimizer, clade_session *session, int64_t step, double rate) {
+    (void)optimizer, (void)step;
+    return set_scalars(session, &(scalar_setting){ "train.rate", rate }, 1);
+}
+
+typedef clade_status update_function(clade_value w, clade_value from, clade_value g);
+
 static const struct {
     const char *name;
-    clade_status (*update)(clade_value w, clade_value g);
+    update_function *update, *without_momentum; /* where momentum 0 needs no state of its own; NULL: the same */
     clade_status (*set)(const clade_optimizer *optimizer, clade_session *session, int64_t step, double rate);
-    bool needs_momentum; /* without momentum the update is the plain one */
+    bool decays_apart;     /* weight decay is not part of the gradient */
+    double rate, momentum; /* defaults */
 } optimizers[] = {
-    [CLADE_SGD] = { "sgd", update_velocity, set_sgd, true },
-    [CLADE_SGD_ACCUMULATE] = { "sgd-accumulate", update_accumulate, set_sgd, true },
-    [CLADE_ADAM] = { "adam", update_adam, set_adam, false },
+    [CLADE_SGD] = { "sgd", update_velocity, descend, set_sgd, false, 0.01, 0.9 },
+    [CLADE_SGD_ACCUMULATE] = { "sgd-accumulate", update_accumulate, descend, set_sgd, false, 0.01, 0.9 },
+    [CLADE_ADAM] = { "adam", update_adam, NULL, set_adam, false, 0.001, 0.9 },
+    [CLADE_NESTEROV] = { "nesterov", update_nesterov, descend, set_sgd, false, 0.01, 0.9 },
+    [CLADE_ADAMW] = { "adamw", update_adam, NULL, set_adamw, true, 0.001, 0.9 },
+    [CLADE_RMSPROP] = { "rmsprop", update_rmsprop_momentum, update_rmsprop, set_rmsprop, false, 0.001, 0 },
+    [CLADE_ADAGRAD] = { "adagrad", update_adagrad, NULL, set_adagrad, false, 0.01, 0 },
 };
 
+static bool known(clade_optimizer_kind kind) {
+    return kind >= CLADE_SGD && kind <= CLADE_ADAGRAD;
+}
+
 const char *clade_optimizer_name(clade_optimizer_kind kind) {
-    return kind >= CLADE_SGD && kind <= CLADE_ADAM ? optimizers[kind].name : "unknown";
+    return known(kind) ? optimizers[kind].name : "unknown";
+}
+
+double clade_optimizer_default_rate(clade_optimizer_kind kind) {
+    return known(kind) ? optimizers[kind].rate : 0;
+}
+
+double clade_optimizer_default_momentum(clade_optimizer_kind kind) {
+    return known(kind) ? optimizers[kind].momentum : 0;
 }
 
 clade_status clade_optimizer_set(const clade_optimizer *optimizer, clade_session *session, int64_t step, double rate) {
@@ -143,17 +222,22 @@ static clade_value *trained_states(const clade_graph *graph, size_t *count) {
 
 static clade_status append_update(const clade_optimizer *optimizer, clade_value parameter, clade_value gradient) {
     const clade_leaf_attributes *attributes = clade_value_node(parameter)->attributes;
-    if (attributes->role == CLADE_ROLE_WEIGHT && optimizer->weight_decay > 0) {
+    const bool decays = attributes->role == CLADE_ROLE_WEIGHT && optimizer->weight_decay > 0;
+    clade_value from = parameter;
+    if (optimizers[optimizer->kind].decays_apart) {
+        clade_value kept = clade_scalar(parameter.graph, "train.kept", 1);
+        if (decays) from = clade_multiply(kept, parameter);
+    } else if (decays) {
         clade_value decay = clade_scalar(parameter.graph, "train.weight_decay", (float)optimizer->weight_decay);
         gradient = clade_add(gradient, clade_multiply(decay, parameter));
     }
-    if (optimizers[optimizer->kind].needs_momentum && optimizer->momentum == 0)
-        return update_plain(parameter, gradient);
-    return optimizers[optimizer->kind].update(parameter, gradient);
+    update_function *update = optimizers[optimizer->kind].without_momentum;
+    if (optimizer->momentum > 0 || !update) update = optimizers[optimizer->kind].update;
+    return update(parameter, from, gradient);
 }
 
 static clade_status check_optimizer(clade_context *context, const clade_optimizer *optimizer) {
-    if (optimizer->kind < CLADE_SGD || optimizer->kind > CLADE_ADAM)
+    if (!known(optimizer->kind))
         return clade_fail(context, CLADE_ERROR_ARGUMENT, "optimizer %d is not one of clade_optimizer_kind",
                           (int)optimizer->kind);
     if (!(optimizer->momentum >= 0 && optimizer->momentum < 1))

@@ -18,6 +18,9 @@ typedef struct clade_optimizer {
 clade_status clade_optimizer_append(const clade_optimizer *optimizer, clade_value loss, int64_t *parameters);
 /* Sets the scalars for step STEP (from 0) at RATE. */
 clade_status clade_optimizer_set(const clade_optimizer *optimizer, clade_session *session, int64_t step, double rate);
-const char *clade_optimizer_name(clade_optimizer_kind kind); /* "sgd" */
+const char *clade_optimizer_name(clade_optimizer_kind kind);
+/* What a zero stands for; 0 for an unknown kind. */
+double clade_optimizer_default_rate(clade_optimizer_kind kind);
+double clade_optimizer_default_momentum(clade_optimizer_kind kind); /* "sgd" */
 
 #endif

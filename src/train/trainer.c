@@ -49,11 +49,11 @@ static clade_status complete_held_out(clade_trainer *trainer) {
 static clade_status complete_numbers(clade_trainer *trainer) {
     clade_train_options *options = &trainer->options;
     if (options->optimizer == 0) options->optimizer = CLADE_SGD;
-    if (options->rate == 0) options->rate = options->optimizer == CLADE_ADAM ? 0.001 : 0.01;
+    if (options->rate == 0) options->rate = clade_optimizer_default_rate(options->optimizer);
     if (options->no_momentum)
         options->momentum = 0;
     else if (options->momentum == 0)
-        options->momentum = 0.9;
+        options->momentum = clade_optimizer_default_momentum(options->optimizer);
     if (options->no_weight_decay) options->weight_decay = 0;
     if (options->batch == 0) options->batch = 64;
     if (options->epochs == 0) options->epochs = 1;

@@ -116,6 +116,49 @@ static void test_adam(void **state) {
     expect_state(f, "w.moment2", 0.00131193775);
 }
 
+/* From here on: PyTorch 2.15 in float64. */
+static void test_nesterov(void **state) {
+    fixture *f = *state;
+    const clade_optimizer optimizer = { .kind = CLADE_NESTEROV, .momentum = 0.9 };
+    build(f, CLADE_ROLE_WEIGHT, &optimizer);
+    expect_weights(f, &optimizer, (double[]){ 0.905, 0.912, 0.8089 });
+}
+
+static void test_adamw_decays_beside_the_gradient(void **state) {
+    fixture *f = *state;
+    const clade_optimizer optimizer = { .kind = CLADE_ADAMW, .momentum = 0.9, .weight_decay = 0.2 };
+    build(f, CLADE_ROLE_WEIGHT, &optimizer);
+    expect_weights(f, &optimizer, (double[]){ 0.880000002, 0.835766299, 0.794503056 });
+}
+
+static void test_adamw_leaves_biases(void **state) {
+    fixture *f = *state;
+    const clade_optimizer optimizer = { .kind = CLADE_ADAMW, .momentum = 0.9, .weight_decay = 0.2 };
+    build(f, CLADE_ROLE_BIAS, &optimizer);
+    expect_weights(f, &optimizer, (double[]){ 0.900000002, 0.873366299, 0.840460719 });
+}
+
+static void test_rmsprop(void **state) {
+    fixture *f = *state;
+    const clade_optimizer optimizer = { .kind = CLADE_RMSPROP };
+    build(f, CLADE_ROLE_WEIGHT, &optimizer);
+    expect_weights(f, &optimizer, (double[]){ 1.9999996e-07, 0.449013374, 0.0116435792 });
+}
+
+static void test_rmsprop_with_momentum(void **state) {
+    fixture *f = *state;
+    const clade_optimizer optimizer = { .kind = CLADE_RMSPROP, .momentum = 0.9 };
+    build(f, CLADE_ROLE_WEIGHT, &optimizer);
+    expect_weights(f, &optimizer, (double[]){ 1.99999961e-07, -0.450986446, -1.09130023 });
+}
+
+static void test_adagrad(void **state) {
+    fixture *f = *state;
+    const clade_optimizer optimizer = { .kind = CLADE_ADAGRAD };
+    build(f, CLADE_ROLE_WEIGHT, &optimizer);
+    expect_weights(f, &optimizer, (double[]){ 0.9, 0.94472136, 0.901077782 });
+}
+
 /* The gradients become 0.5 + 0.2 * 1, -0.25 + 0.2 * 0.93, 1 + 0.2 * 0.9364. */
 static void test_decay_pulls_weights(void **state) {
     fixture *f = *state;
@@ -161,6 +204,12 @@ int main(void) {
         WITH_FIXTURE(test_momentum_as_in_deck_004),
         WITH_FIXTURE(test_momentum_as_in_deck_002),
         WITH_FIXTURE(test_adam),
+        WITH_FIXTURE(test_nesterov),
+        WITH_FIXTURE(test_adamw_decays_beside_the_gradient),
+        WITH_FIXTURE(test_adamw_leaves_biases),
+        WITH_FIXTURE(test_rmsprop),
+        WITH_FIXTURE(test_rmsprop_with_momentum),
+        WITH_FIXTURE(test_adagrad),
         WITH_FIXTURE(test_decay_pulls_weights),
         WITH_FIXTURE(test_decay_leaves_biases),
         WITH_FIXTURE(test_wrong_numbers_are_one_clear_line),
