@@ -1,5 +1,6 @@
 /* clade train: trains a model of the zoo, draws the progress, and says what came of it. */
 #include "command.h"
+#include "layer_rules.h"
 #include "report.h"
 #include "system.h"
 
@@ -10,9 +11,9 @@
 
 typedef struct arguments {
     bool json, quiet, resume, shuffle_labels;
-    const char *data, *device, *out, *optimizer, *schedule;
+    const char *data, *device, *out, *optimizer, *schedule, *layer_rates;
     int64_t epochs, batch, memory, held_out, validate_every, checkpoint_every;
-    double rate, momentum, weight_decay, schedule_factor, schedule_every;
+    double rate, momentum, weight_decay, schedule_factor, schedule_every, clip_norm, clip_value;
     uint64_t seed;
 } arguments;
 
@@ -170,6 +171,8 @@ static clade_train_options train_options(const arguments *given) {
         .checkpoint_every = given->checkpoint_every,
         .resume = given->resume,
         .stop_on_interrupt = true,
+        .clip_norm = given->clip_norm,
+        .clip_value = given->clip_value,
         .schedule = { .factor = given->schedule_factor, .every = given->schedule_every },
     };
     for (size_t i = 0; given->optimizer != NULL && i < sizeof optimizers / sizeof *optimizers; i++)
@@ -247,6 +250,11 @@ static outcome run(invocation *call) {
     clade_device *device = NULL;
     clade_dataset *training = NULL, *test = NULL;
     clade_train_options options = train_options(given);
+    layer_rules rules = { .count = 0 };
+    if (given->layer_rates != NULL && !read_layer_rules(given->layer_rates, &rules))
+        return wrong_usage(call->command, "--layer-rates wants STATES=RATE,...: conv*=0,fc2.*=10");
+    options.layer_rules = rules.list;
+    options.layer_rule_count = rules.count;
     outcome result = FAILED;
     if (clade_dataset_open(call->context, given->data, &training, &test) != CLADE_OK ||
         (given->shuffle_labels && clade_dataset_shuffle_labels(training, given->seed) != CLADE_OK)) {
@@ -280,6 +288,10 @@ static const option options[] = {
     ROW("--weight-decay", OPTION_REAL, weight_decay, "W", 0, "adds W times the weights to their gradient"),
     ROW("--optimizer", OPTION_TEXT, optimizer, "sgd|sgd-accumulate|nesterov|adam|adamw|rmsprop|adagrad", 0,
         "the rule of the update"),
+    ROW("--clip-norm", OPTION_REAL, clip_norm, "N", 0, "the most that the norm of all gradients may be"),
+    ROW("--clip-value", OPTION_REAL, clip_value, "V", 0, "the most that one element of a gradient may be"),
+    ROW("--layer-rates", OPTION_TEXT, layer_rates, "RULES", 0,
+        "STATES=RATE,...: times the rate for states by name; 0 freezes: 'conv*=0,fc2.*=10'"),
     ROW("--schedule", OPTION_TEXT, schedule, "constant|step|cosine|plateau|inverse", 0, "how the rate falls"),
     ROW("--schedule-factor", OPTION_REAL, schedule_factor, "F", 0, "of step and plateau"),
     ROW("--schedule-every", OPTION_REAL, schedule_every, "E", 0, "epochs, validations, or the b of a/(b+t)"),

@@ -44,6 +44,14 @@ typedef struct clade_train_progress {
 
 /* ---- options ---- */
 
+/* How states whose name is STATES are trained: * stands for any characters ("conv*", "fc2.weight"). Of several rules
+ * for one state the first counts. */
+typedef struct clade_layer_rule {
+    const char *states;
+    double rate; /* times the learning rate; 0: 1 */
+    bool frozen; /* not trained at all */
+} clade_layer_rule;
+
 /* Zero means the default everywhere: a model's own recipe for clade_train_model(), else what is said here. */
 typedef struct clade_train_options {
     size_t size; /* sizeof(clade_train_options) */
@@ -60,8 +68,12 @@ typedef struct clade_train_options {
     double weight_decay;            /* default 0; adds weight_decay * w to the gradients of weights (not of biases) */
     bool no_weight_decay;           /* 0, where a model's recipe says otherwise */
     clade_schedule schedule;        /* default constant */
-    int64_t batch, epochs;          /* default 64 and 1; the last batch of an epoch may be smaller */
-    uint64_t seed; /* of initial weights, order and dropout; default 0, which is a seed like any other */
+    double clip_norm;               /* the most that the norm of all gradients together may be; 0: any */
+    double clip_value;              /* the most that the size of one element of a gradient may be; 0: any */
+    const clade_layer_rule *layer_rules; /* for finetuning; read before the function that takes them returns */
+    size_t layer_rule_count;
+    int64_t batch, epochs; /* default 64 and 1; the last batch of an epoch may be smaller */
+    uint64_t seed;         /* of initial weights, order and dropout; default 0, which is a seed like any other */
 
     /* Samples of TRAIN that are not trained on but measured on the way; which ones does not depend on the seed. Default:
      * a twelfth for CLADE_PLATEAU, which needs them (5,000 of MNIST's 60,000), else a sixtieth. */

@@ -1,19 +1,9 @@
-/* The optimisers: for each a function that appends one state's update, and one that sets its scalars.
+/* Makes the trained states and their gradients, and appends every state's update.
  *
- *     SGD             w -= rate * g                                   without momentum, either form
- *                     v = momentum * v - rate * g;  w += v            deck 004
- *     SGD_ACCUMULATE  D = momentum * D + g;         w -= rate * D     deck 002
- *     ADAM            m += (1 - beta1) * (g - m);   v += (1 - beta2) * (g^2 - v)
- *                     w -= rate / (1 - beta1^t) * m / (sqrt(v / (1 - beta2^t)) + epsilon)    t counted from 1
- *     ADAMW           the same of g without the decay, and w -= rate * weight_decay * w
- *     NESTEROV        D = momentum * D + g;         w -= rate * (g + momentum * D)
- *     RMSPROP         v += (1 - 0.99) * (g^2 - v);  w -= rate * q, q = g / (sqrt(v) + epsilon)
- *                     with momentum D = momentum * D + q takes q's place
- *     ADAGRAD         s += g^2;                     w -= rate * g / (sqrt(s) + epsilon)
- *
- * where g is the gradient, for weights (not biases) plus weight_decay * w. Adam's bias corrections are computed on the
- * host, in double, and reach the graph as scalars. */
-#include "train/optimizer.h"
+ * A parameter's rate is the scalar train.rate times its rule's factor. Clipping, before weight decay is added: each
+ * element to [-clip_value, clip_value]; then, with n the root of the sum of the squares of all gradients, each gradient
+ * times min(1, clip_norm / n) (Pascanu et al. 2013). */
+#include "train/update_rules.h"
 
 #include "base/context.h"
 #include "clade/ops.h"
@@ -22,222 +12,136 @@
 
 #include <math.h>
 
-static const double adam_beta2 = 0.999, adam_epsilon = 1e-8;
-static const double rmsprop_keep = 0.99, rmsprop_epsilon = 1e-8, adagrad_epsilon = 1e-10;
-
-/* A state beside PARAMETER, of the same dims, beginning at zero. */
-static clade_value slot(clade_value parameter, const char *suffix) {
-    const char *name = clade_arena_format(&parameter.graph->arena, "%s.%s", clade_value_node(parameter)->name, suffix);
-    return clade_state(parameter.graph, name, clade_value_dims(parameter), CLADE_ROLE_STATE,
-                       (clade_initializer){ .kind = CLADE_INITIALIZE_CONSTANT });
-}
-
-static clade_value rate_scalar(clade_graph *graph) {
-    return clade_scalar(graph, "train.rate", 0);
-}
-
-static clade_value momentum_scalar(clade_graph *graph) {
-    return clade_scalar(graph, "train.momentum", 0);
-}
-
-/* ---- updates: from a parameter w, where it steps from (w, or w after a decay of its own), and its gradient g ---- */
-
-/* The plain rule. */
-static clade_status descend(clade_value w, clade_value from, clade_value direction) {
-    return clade_update(w, clade_subtract(from, clade_multiply(rate_scalar(w.graph), direction)));
-}
-
-static clade_status update_velocity(clade_value w, clade_value from, clade_value g) {
-    clade_value v = slot(w, "momentum");
-    clade_value kept = clade_multiply(momentum_scalar(w.graph), v);
-    clade_value moved = clade_subtract(kept, clade_multiply(rate_scalar(w.graph), g));
-    clade_status status = clade_update(v, moved);
-    return status == CLADE_OK ? clade_update(w, clade_add(from, moved)) : status;
-}
-
-static clade_status update_accumulate(clade_value w, clade_value from, clade_value g) {
-    clade_value d = slot(w, "momentum");
-    clade_value sum = clade_add(clade_multiply(momentum_scalar(w.graph), d), g);
-    clade_status status = clade_update(d, sum);
-    return status == CLADE_OK ? descend(w, from, sum) : status;
-}
-
-static clade_status update_nesterov(clade_value w, clade_value from, clade_value g) {
-    clade_value d = slot(w, "momentum"), momentum = momentum_scalar(w.graph);
-    clade_value sum = clade_add(clade_multiply(momentum, d), g);
-    clade_value ahead = clade_add(g, clade_multiply(momentum, sum));
-    clade_status status = clade_update(d, sum);
-    return status == CLADE_OK ? descend(w, from, ahead) : status;
-}
-
-/* m moved towards TARGET by the share in the scalar NAME. */
-static clade_value blend(clade_value m, clade_value target, const char *name) {
-    return clade_add(m, clade_multiply(clade_scalar(m.graph, name, 0), clade_subtract(target, m)));
-}
-
-/* g / (sqrt(v) + epsilon) */
-static clade_value over_root(clade_value g, clade_value v, double epsilon) {
-    return clade_divide(g, clade_offset(clade_square_root(v), epsilon));
-}
-
-static clade_value rmsprop_direction(clade_value w, clade_value g, clade_status *status) {
-    clade_value v = slot(w, "moment2"), new_v = blend(v, clade_square(g), "train.blend2");
-    *status = clade_update(v, new_v);
-    return over_root(g, new_v, rmsprop_epsilon);
-}
-
-static clade_status update_rmsprop(clade_value w, clade_value from, clade_value g) {
-    clade_status status;
-    clade_value direction = rmsprop_direction(w, g, &status);
-    return status == CLADE_OK ? descend(w, from, direction) : status;
-}
-
-static clade_status update_rmsprop_momentum(clade_value w, clade_value from, clade_value g) {
-    clade_status status;
-    clade_value direction = rmsprop_direction(w, g, &status);
-    return status == CLADE_OK ? update_accumulate(w, from, direction) : status;
-}
-
-static clade_status update_adagrad(clade_value w, clade_value from, clade_value g) {
-    clade_value s = slot(w, "sum_of_squares"), sum = clade_add(s, clade_square(g));
-    clade_status status = clade_update(s, sum);
-    return status == CLADE_OK ? descend(w, from, over_root(g, sum, adagrad_epsilon)) : status;
-}
-
-static clade_status update_adam(clade_value w, clade_value from, clade_value g) {
-    clade_value m = slot(w, "moment1"), v = slot(w, "moment2");
-    clade_value new_m = blend(m, g, "train.blend1"), new_v = blend(v, clade_square(g), "train.blend2");
-    clade_value corrected = clade_multiply(new_v, clade_scalar(w.graph, "train.correction2", 1));
-    clade_value epsilon = clade_scalar(w.graph, "train.epsilon", (float)adam_epsilon);
-    clade_value spread = clade_add(clade_square_root(corrected), epsilon);
-    clade_value change = clade_divide(clade_multiply(rate_scalar(w.graph), new_m), spread);
-    clade_status status = clade_update(m, new_m);
-    if (status == CLADE_OK) status = clade_update(v, new_v);
-    return status == CLADE_OK ? clade_update(w, clade_subtract(from, change)) : status;
-}
-
-/* ---- scalars ---- */
-
-typedef struct scalar_setting {
-    const char *name;
-    double value;
-} scalar_setting;
-
-static clade_status set_scalars(clade_session *session, const scalar_setting *settings, size_t count) {
-    clade_status status = CLADE_OK;
-    for (size_t i = 0; i < count && status == CLADE_OK; i++)
-        status = clade_session_set_scalar(session, settings[i].name, (float)settings[i].value);
-    return status;
-}
-
-static clade_status set_sgd(const clade_optimizer *optimizer, clade_session *session, int64_t step, double rate) {
-    (void)step;
-    scalar_setting settings[] = { { "train.rate", rate }, { "train.momentum", optimizer->momentum } };
-    return set_scalars(session, settings, optimizer->momentum > 0 ? 2 : 1);
-}
-
-static clade_status set_adam(const clade_optimizer *optimizer, clade_session *session, int64_t step, double rate) {
-    double t = (double)(step + 1), beta1 = optimizer->momentum;
-    scalar_setting settings[] = {
-        { "train.rate", rate / (1 - pow(beta1, t)) },
-        { "train.blend1", 1 - beta1 },
-        { "train.blend2", 1 - adam_beta2 },
-        { "train.correction2", 1 / (1 - pow(adam_beta2, t)) },
-    };
-    return set_scalars(session, settings, sizeof settings / sizeof settings[0]);
-}
-
-/* The correction to Adam's rate does not belong to the decay. */
-static clade_status set_adamw(const clade_optimizer *optimizer, clade_session *session, int64_t step, double rate) {
-    clade_status status = set_adam(optimizer, session, step, rate);
-    if (status != CLADE_OK) return status;
-    return set_scalars(session, &(scalar_setting){ "train.kept", 1 - rate * optimizer->weight_decay }, 1);
-}
-
-static clade_status set_rmsprop(const clade_optimizer *optimizer, clade_session *session, int64_t step, double rate) {
-    clade_status status = set_scalars(session, &(scalar_setting){ "train.blend2", 1 - rmsprop_keep }, 1);
-    return status == CLADE_OK ? set_sgd(optimizer, session, step, rate) : status;
-}
-
-static clade_status set_adagrad(const clade_optimizer *optimizer, clade_session *session, int64_t step, double rate) {
-    (void)optimizer, (void)step;
-    return set_scalars(session, &(scalar_setting){ "train.rate", rate }, 1);
-}
-
-typedef clade_status update_function(clade_value w, clade_value from, clade_value g);
-
-static const struct {
-    const char *name;
-    update_function *update, *without_momentum; /* where momentum 0 needs no state of its own; NULL: the same */
-    clade_status (*set)(const clade_optimizer *optimizer, clade_session *session, int64_t step, double rate);
-    bool decays_apart;     /* weight decay is not part of the gradient */
-    double rate, momentum; /* defaults */
-} optimizers[] = {
-    [CLADE_SGD] = { "sgd", update_velocity, descend, set_sgd, false, 0.01, 0.9 },
-    [CLADE_SGD_ACCUMULATE] = { "sgd-accumulate", update_accumulate, descend, set_sgd, false, 0.01, 0.9 },
-    [CLADE_ADAM] = { "adam", update_adam, NULL, set_adam, false, 0.001, 0.9 },
-    [CLADE_NESTEROV] = { "nesterov", update_nesterov, descend, set_sgd, false, 0.01, 0.9 },
-    [CLADE_ADAMW] = { "adamw", update_adam, NULL, set_adamw, true, 0.001, 0.9 },
-    [CLADE_RMSPROP] = { "rmsprop", update_rmsprop_momentum, update_rmsprop, set_rmsprop, false, 0.001, 0 },
-    [CLADE_ADAGRAD] = { "adagrad", update_adagrad, NULL, set_adagrad, false, 0.01, 0 },
-};
-
-static bool known(clade_optimizer_kind kind) {
-    return kind >= CLADE_SGD && kind <= CLADE_ADAGRAD;
-}
-
 const char *clade_optimizer_name(clade_optimizer_kind kind) {
-    return known(kind) ? optimizers[kind].name : "unknown";
+    const clade_update_rule *rule = clade_update_rule_of(kind);
+    return rule ? rule->name : "unknown";
 }
 
 double clade_optimizer_default_rate(clade_optimizer_kind kind) {
-    return known(kind) ? optimizers[kind].rate : 0;
+    const clade_update_rule *rule = clade_update_rule_of(kind);
+    return rule ? rule->rate : 0;
 }
 
 double clade_optimizer_default_momentum(clade_optimizer_kind kind) {
-    return known(kind) ? optimizers[kind].momentum : 0;
+    const clade_update_rule *rule = clade_update_rule_of(kind);
+    return rule ? rule->momentum : 0;
+}
+
+clade_optimizer clade_optimizer_of(const clade_train_options *options) {
+    const clade_optimizer_kind kind = options->optimizer != 0 ? options->optimizer : CLADE_SGD;
+    const double momentum = options->momentum != 0 ? options->momentum : clade_optimizer_default_momentum(kind);
+    return (clade_optimizer){
+        .kind = kind,
+        .momentum = options->no_momentum ? 0 : momentum,
+        .weight_decay = options->no_weight_decay ? 0 : options->weight_decay,
+        .clip_norm = options->clip_norm,
+        .clip_value = options->clip_value,
+        .layer_rules = options->layer_rules,
+        .layer_rule_count = options->layer_rule_count,
+    };
 }
 
 clade_status clade_optimizer_set(const clade_optimizer *optimizer, clade_session *session, int64_t step, double rate) {
-    return optimizers[optimizer->kind].set(optimizer, session, step, rate);
+    return clade_update_rule_of(optimizer->kind)->set(optimizer, session, step, rate);
 }
 
-/* ---- the whole ---- */
+/* ---- what is trained ---- */
 
-static bool is_trained(const clade_node *node) {
+/* Whether NAME is PATTERN, in which each * stands for any characters. */
+static bool matches(const char *pattern, const char *name) {
+    const char *star = NULL, *tried = NULL;
+    while (*name) {
+        if (*pattern == '*') {
+            star = pattern++;
+            tried = name;
+        } else if (*pattern == *name) {
+            pattern++;
+            name++;
+        } else if (star) { /* the last star takes one character more */
+            pattern = star + 1;
+            name = ++tried;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == 0;
+}
+
+/* The first rule for the state NAME, or NULL. */
+static const clade_layer_rule *rule_for(const clade_optimizer *optimizer, const char *name) {
+    for (size_t i = 0; i < optimizer->layer_rule_count; i++)
+        if (matches(optimizer->layer_rules[i].states, name)) return &optimizer->layer_rules[i];
+    return NULL;
+}
+
+static bool is_trained(const clade_optimizer *optimizer, const clade_node *node) {
     if (node->op != &clade_op_state) return false;
     const clade_leaf_attributes *attributes = node->attributes;
-    return attributes->role != CLADE_ROLE_STATE;
+    const clade_layer_rule *rule = rule_for(optimizer, node->name);
+    return attributes->role != CLADE_ROLE_STATE && !(rule && rule->frozen);
 }
 
 /* The trained states of GRAPH, in its order; the caller frees. */
-static clade_value *trained_states(const clade_graph *graph, size_t *count) {
+static clade_value *trained_states(const clade_optimizer *optimizer, const clade_graph *graph, size_t *count) {
     clade_value *states = clade_allocate(graph->context, 2 * (size_t)graph->node_count + 1, sizeof *states);
     *count = 0;
     for (uint32_t i = 0; states && i < graph->node_count; i++)
-        if (is_trained(graph->nodes[i]))
+        if (is_trained(optimizer, graph->nodes[i]))
             states[(*count)++] = (clade_value){ .graph = (clade_graph *)(uintptr_t)graph, .node = i };
     return states;
 }
 
-static clade_status append_update(const clade_optimizer *optimizer, clade_value parameter, clade_value gradient) {
-    const clade_leaf_attributes *attributes = clade_value_node(parameter)->attributes;
-    const bool decays = attributes->role == CLADE_ROLE_WEIGHT && optimizer->weight_decay > 0;
-    clade_value from = parameter;
-    if (optimizers[optimizer->kind].decays_apart) {
-        clade_value kept = clade_scalar(parameter.graph, "train.kept", 1);
-        if (decays) from = clade_multiply(kept, parameter);
-    } else if (decays) {
-        clade_value decay = clade_scalar(parameter.graph, "train.weight_decay", (float)optimizer->weight_decay);
-        gradient = clade_add(gradient, clade_multiply(decay, parameter));
+/* ---- clipping ---- */
+
+static clade_value number(clade_graph *graph, double value) {
+    return clade_constant(graph, CLADE_SCALAR, (float)value);
+}
+
+static void clip_elements(double limit, clade_value *gradients, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (!clade_value_valid(gradients[i])) continue;
+        clade_graph *graph = gradients[i].graph;
+        gradients[i] = clade_maximum(clade_minimum(gradients[i], number(graph, limit)), number(graph, -limit));
     }
-    update_function *update = optimizers[optimizer->kind].without_momentum;
-    if (optimizer->momentum > 0 || !update) update = optimizers[optimizer->kind].update;
-    return update(parameter, from, gradient);
+}
+
+/* 1 / max(n^2 / limit^2, 1)^(1/2): a norm of 0 divides by nothing. */
+static void clip_norm(double limit, clade_value *gradients, size_t count) {
+    clade_value total = CLADE_NO_VALUE;
+    for (size_t i = 0; i < count; i++) {
+        if (!clade_value_valid(gradients[i])) continue;
+        clade_value squares = clade_sum(clade_square(gradients[i]), CLADE_ALL_AXES, false);
+        total = clade_value_valid(total) ? clade_add(total, squares) : squares;
+    }
+    if (!clade_value_valid(total)) return;
+    clade_value excess = clade_maximum(clade_scale(total, 1 / (limit * limit)), number(total.graph, 1));
+    clade_value factor = clade_reciprocal_square_root(excess);
+    for (size_t i = 0; i < count; i++)
+        if (clade_value_valid(gradients[i])) gradients[i] = clade_multiply(gradients[i], factor);
+}
+
+/* ---- updates ---- */
+
+static clade_status append_update(const clade_optimizer *optimizer, clade_value w, clade_value g) {
+    const clade_update_rule *rule = clade_update_rule_of(optimizer->kind);
+    const clade_leaf_attributes *attributes = clade_value_node(w)->attributes;
+    const clade_layer_rule *layer = rule_for(optimizer, clade_value_node(w)->name);
+    const bool decays = attributes->role == CLADE_ROLE_WEIGHT && optimizer->weight_decay > 0;
+    clade_parameter p = { .w = w, .from = w, .g = g, .rate = clade_scalar(w.graph, "train.rate", 0) };
+    clade_value kept = rule->decays_apart ? clade_scalar(w.graph, "train.kept", 1) : CLADE_NO_VALUE;
+    if (decays && rule->decays_apart) p.from = clade_multiply(kept, w);
+    if (decays && !rule->decays_apart) {
+        clade_value decay = clade_scalar(w.graph, "train.weight_decay", (float)optimizer->weight_decay);
+        p.g = clade_add(g, clade_multiply(decay, w));
+    }
+    if (layer && layer->rate > 0) p.rate = clade_scale(p.rate, layer->rate);
+    return optimizer->momentum == 0 && rule->without_momentum ? rule->without_momentum(&p) : rule->update(&p);
 }
 
 static clade_status check_optimizer(clade_context *context, const clade_optimizer *optimizer) {
-    if (!known(optimizer->kind))
+    if (!clade_update_rule_of(optimizer->kind))
         return clade_fail(context, CLADE_ERROR_ARGUMENT, "optimizer %d is not one of clade_optimizer_kind",
                           (int)optimizer->kind);
     if (!(optimizer->momentum >= 0 && optimizer->momentum < 1))
@@ -246,6 +150,13 @@ static clade_status check_optimizer(clade_context *context, const clade_optimize
     if (!(optimizer->weight_decay >= 0 && isfinite(optimizer->weight_decay)))
         return clade_fail(context, CLADE_ERROR_ARGUMENT, "weight decay %g: must be at least 0",
                           optimizer->weight_decay);
+    if (!(optimizer->clip_norm >= 0 && optimizer->clip_value >= 0))
+        return clade_fail(context, CLADE_ERROR_ARGUMENT, "clip norm %g, clip value %g: must be at least 0",
+                          optimizer->clip_norm, optimizer->clip_value);
+    for (size_t i = 0; i < optimizer->layer_rule_count; i++)
+        if (!optimizer->layer_rules[i].states || !(optimizer->layer_rules[i].rate >= 0))
+            return clade_fail(context, CLADE_ERROR_ARGUMENT, "layer rule %zu: needs states and a rate of at least 0",
+                              i);
     return CLADE_OK;
 }
 
@@ -256,10 +167,12 @@ clade_status clade_optimizer_append(const clade_optimizer *optimizer, clade_valu
     if (status != CLADE_OK) return status;
     size_t count;
     int64_t trained = 0;
-    clade_value *states = trained_states(graph, &count);
+    clade_value *states = trained_states(optimizer, graph, &count);
     if (!states) return clade_fail_memory(context, 2 * graph->node_count * sizeof *states, "the trained states");
     clade_value *gradients = states + count; /* the array has room for both */
     status = clade_gradient(loss, CLADE_NO_VALUE, states, count, gradients);
+    if (status == CLADE_OK && optimizer->clip_value > 0) clip_elements(optimizer->clip_value, gradients, count);
+    if (status == CLADE_OK && optimizer->clip_norm > 0) clip_norm(optimizer->clip_norm, gradients, count);
     for (size_t i = 0; i < count && status == CLADE_OK; i++) {
         if (!clade_value_valid(gradients[i])) continue; /* the loss does not depend on it */
         status = append_update(optimizer, states[i], gradients[i]);

@@ -6,11 +6,15 @@
 
 #include "clade/model.h"
 #include "clade/session.h"
+#include "clade/train.h"
 
 typedef struct clade_optimizer {
-    clade_optimizer_kind kind; /* 0: CLADE_SGD */
-    double momentum;           /* beta1 of Adam */
-    double weight_decay;       /* on weights only */
+    clade_optimizer_kind kind;    /* 0: CLADE_SGD */
+    double momentum;              /* beta1 of Adam */
+    double weight_decay;          /* on weights only */
+    double clip_norm, clip_value; /* 0: none */
+    const clade_layer_rule *layer_rules;
+    size_t layer_rule_count;
 } clade_optimizer;
 
 /* Appends the gradient of LOSS by every trained state it depends on, and their updates. PARAMETERS, when not NULL, gets
@@ -19,6 +23,8 @@ clade_status clade_optimizer_append(const clade_optimizer *optimizer, clade_valu
 /* Sets the scalars for step STEP (from 0) at RATE. */
 clade_status clade_optimizer_set(const clade_optimizer *optimizer, clade_session *session, int64_t step, double rate);
 const char *clade_optimizer_name(clade_optimizer_kind kind);
+/* The optimiser that OPTIONS describe; its layer rules are borrowed. */
+clade_optimizer clade_optimizer_of(const clade_train_options *options);
 /* What a zero stands for; 0 for an unknown kind. */
 double clade_optimizer_default_rate(clade_optimizer_kind kind);
 double clade_optimizer_default_momentum(clade_optimizer_kind kind); /* "sgd" */

@@ -50,10 +50,7 @@ static clade_status complete_numbers(clade_trainer *trainer) {
     clade_train_options *options = &trainer->options;
     if (options->optimizer == 0) options->optimizer = CLADE_SGD;
     if (options->rate == 0) options->rate = clade_optimizer_default_rate(options->optimizer);
-    if (options->no_momentum)
-        options->momentum = 0;
-    else if (options->momentum == 0)
-        options->momentum = clade_optimizer_default_momentum(options->optimizer);
+    options->momentum = clade_optimizer_of(options).momentum;
     if (options->no_weight_decay) options->weight_decay = 0;
     if (options->batch == 0) options->batch = 64;
     if (options->epochs == 0) options->epochs = 1;
@@ -102,7 +99,7 @@ static clade_status take_options(clade_trainer *trainer, const clade_train_optio
     options->model = trainer->model;
     trainer->device = options->devices[0];
     trainer->epochs = options->epochs;
-    trainer->optimizer = (clade_optimizer){ options->optimizer, options->momentum, options->weight_decay };
+    trainer->optimizer = clade_optimizer_of(options);
     return CLADE_OK;
 }
 

@@ -61,3 +61,10 @@ at_least 0.35 "$(value val_accuracy)"
 # A file where the folder should be.
 : > file
 fails 1 'file' train mlp --data $data --out file
+
+# Layers by name: frozen ones are not trained; clipped gradients are.
+works train mlp --data $data --epochs 1 --layer-rates 'fc1.*=0,fc2.weight=0.5' --clip-norm 1 --json --out frozen
+[ "$(value parameters)" = 5010 ] || die "trained $(value parameters) elements, not fc2's 5010"
+fails 1 'nothing to train' train mlp --data $data --layer-rates '*=0' --out none
+fails 2 'layer-rates wants' train mlp --data $data --layer-rates 'fc1' --out none
+fails 2 'layer-rates wants' train mlp --data $data --layer-rates 'fc1=-1' --out none

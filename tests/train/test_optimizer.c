@@ -174,6 +174,42 @@ static void test_decay_leaves_biases(void **state) {
     expect_weights(f, &optimizer, (double[]){ 0.95, 0.975, 0.925 });
 }
 
+/* The norm of six gradients of g is 6^(1/2) g: at most 0.6 makes each 0.2449, -0.2449 and 0.2449. */
+static void test_the_norm_of_all_gradients_is_clipped(void **state) {
+    fixture *f = *state;
+    const clade_optimizer optimizer = { .kind = CLADE_SGD, .clip_norm = 0.6 };
+    build(f, CLADE_ROLE_WEIGHT, &optimizer);
+    expect_weights(f, &optimizer, (double[]){ 0.975505103, 1, 0.987752551 });
+}
+
+static void test_each_element_of_a_gradient_is_clipped(void **state) {
+    fixture *f = *state;
+    const clade_optimizer optimizer = { .kind = CLADE_SGD, .clip_value = 0.3 };
+    build(f, CLADE_ROLE_WEIGHT, &optimizer);
+    expect_weights(f, &optimizer, (double[]){ 0.97, 0.995, 0.98 });
+}
+
+static void test_a_rule_changes_the_rate_of_the_states_it_names(void **state) {
+    fixture *f = *state;
+    const clade_layer_rule rules[] = { { .states = "v*", .frozen = true }, { .states = "*w", .rate = 2 } };
+    const clade_optimizer optimizer = { .kind = CLADE_SGD, .layer_rules = rules, .layer_rule_count = 2 };
+    build(f, CLADE_ROLE_WEIGHT, &optimizer);
+    expect_weights(f, &optimizer, (double[]){ 0.9, 0.95, 0.85 });
+}
+
+static void test_frozen_states_stay(void **state) {
+    fixture *f = *state;
+    clade_initializer one = { .kind = CLADE_INITIALIZE_CONSTANT, .value = 1 };
+    clade_value w = clade_state(f->graph, "conv1.weight", clade_shape(2), CLADE_ROLE_WEIGHT, one);
+    clade_value v = clade_state(f->graph, "fc.weight", clade_shape(2), CLADE_ROLE_WEIGHT, one);
+    const clade_layer_rule rule = { .states = "c*v*.weight", .frozen = true };
+    const clade_optimizer optimizer = { .kind = CLADE_ADAM, .layer_rules = &rule, .layer_rule_count = 1 };
+    int64_t parameters;
+    clade_value loss = clade_sum(clade_multiply(w, v), CLADE_ALL_AXES, false);
+    assert_good(f->context, clade_optimizer_append(&optimizer, loss, &parameters));
+    assert_int_equal(parameters, 2);
+}
+
 static void test_wrong_numbers_are_one_clear_line(void **state) {
     fixture *f = *state;
     clade_value w = clade_state(f->graph, "w", clade_shape(2), CLADE_ROLE_WEIGHT, (clade_initializer){ 0 });
@@ -183,6 +219,8 @@ static void test_wrong_numbers_are_one_clear_line(void **state) {
         { .kind = CLADE_SGD, .momentum = 1 },
         { .kind = CLADE_SGD, .momentum = (double)NAN },
         { .kind = CLADE_ADAM, .weight_decay = -1 },
+        { .kind = CLADE_SGD, .clip_norm = -1 },
+        { .kind = CLADE_SGD, .clip_value = (double)NAN },
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_int_equal(clade_optimizer_append(&wrong[i], loss, NULL), CLADE_ERROR_ARGUMENT);
@@ -212,6 +250,10 @@ int main(void) {
         WITH_FIXTURE(test_adagrad),
         WITH_FIXTURE(test_decay_pulls_weights),
         WITH_FIXTURE(test_decay_leaves_biases),
+        WITH_FIXTURE(test_the_norm_of_all_gradients_is_clipped),
+        WITH_FIXTURE(test_each_element_of_a_gradient_is_clipped),
+        WITH_FIXTURE(test_a_rule_changes_the_rate_of_the_states_it_names),
+        WITH_FIXTURE(test_frozen_states_stay),
         WITH_FIXTURE(test_wrong_numbers_are_one_clear_line),
         WITH_FIXTURE(test_a_loss_without_weights_is_refused),
     };
