@@ -12,7 +12,7 @@
 typedef struct arguments {
     bool json, quiet, resume, shuffle_labels;
     const char *data, *device, *out, *optimizer, *schedule, *layer_rates;
-    int64_t epochs, batch, memory, held_out, validate_every, checkpoint_every;
+    int64_t epochs, batch, memory, held_out, validate_every, checkpoint_every, warm_up;
     double rate, momentum, weight_decay, schedule_factor, schedule_every, clip_norm, clip_value;
     uint64_t seed;
 } arguments;
@@ -173,7 +173,7 @@ static clade_train_options train_options(const arguments *given) {
         .stop_on_interrupt = true,
         .clip_norm = given->clip_norm,
         .clip_value = given->clip_value,
-        .schedule = { .factor = given->schedule_factor, .every = given->schedule_every },
+        .schedule = { .factor = given->schedule_factor, .every = given->schedule_every, .warm_up = given->warm_up },
     };
     for (size_t i = 0; given->optimizer != NULL && i < sizeof optimizers / sizeof *optimizers; i++)
         if (strcmp(optimizers[i].name, given->optimizer) == 0) options.optimizer = optimizers[i].kind;
@@ -295,6 +295,7 @@ static const option options[] = {
     ROW("--schedule", OPTION_TEXT, schedule, "constant|step|cosine|plateau|inverse", 0, "how the rate falls"),
     ROW("--schedule-factor", OPTION_REAL, schedule_factor, "F", 0, "of step and plateau"),
     ROW("--schedule-every", OPTION_REAL, schedule_every, "E", 0, "epochs, validations, or the b of a/(b+t)"),
+    ROW("--warm-up", OPTION_INTEGER, warm_up, "N", 0, "steps in which the rate rises to its full height"),
     ROW("--seed", OPTION_SEED, seed, "S", 0, "of weights, order and dropout; default 0"),
     OPTION_DEVICE(arguments),
     ROW("--memory", OPTION_BYTES, memory, "BYTES", 1, "most device memory to use: 512M, 2G; more is an error"),

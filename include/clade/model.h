@@ -33,6 +33,7 @@ typedef struct clade_schedule {
     clade_schedule_kind kind; /* 0: constant */
     double factor;            /* STEP: default 0.1; PLATEAU: default 0.5 */
     double every;             /* STEP: epochs, default 1; PLATEAU: validations, default 1; INVERSE: b in steps */
+    int64_t warm_up;          /* steps in which the rate rises evenly to its full height, before all else; default 0 */
 } clade_schedule;
 
 /* How a model is trained when the caller does not say otherwise. */

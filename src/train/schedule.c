@@ -1,4 +1,5 @@
-/* The schedules, one function each. */
+/* The schedules, one function each. The warm-up comes before them: of W steps, step t has (t + 1) / W of the rate, and the
+ * schedule begins afterwards. */
 #include "train/schedule.h"
 
 #include <math.h>
@@ -16,9 +17,8 @@ static double staircase(const clade_schedule *schedule, const clade_schedule_sta
 }
 
 static double cosine(const clade_schedule *schedule, const clade_schedule_state *state, int64_t step) {
-    (void)schedule;
     const double pi = 3.14159265358979323846;
-    return (1 + cos(pi * (double)step / (double)state->steps)) / 2;
+    return (1 + cos(pi * (double)step / (double)(state->steps - schedule->warm_up))) / 2;
 }
 
 static double plateau(const clade_schedule *schedule, const clade_schedule_state *state, int64_t step) {
@@ -62,6 +62,10 @@ clade_status clade_schedule_complete(clade_context *context, clade_schedule *sch
             context, CLADE_ERROR_ARGUMENT,
             "schedule %s: factor %g and every %g; the factor must be above 0 and at most 1, every above 0",
             schedules[schedule->kind].name, schedule->factor, schedule->every);
+    if (schedule->warm_up < 0 || (schedule->warm_up > 0 && schedule->warm_up >= steps))
+        return clade_fail(context, CLADE_ERROR_ARGUMENT,
+                          "schedule %s: a warm-up of %lld steps; the run has %lld, of which it must leave some",
+                          schedules[schedule->kind].name, (long long)schedule->warm_up, (long long)steps);
     return CLADE_OK;
 }
 
@@ -76,7 +80,8 @@ clade_schedule_state clade_schedule_start(int64_t steps, int64_t steps_per_epoch
 
 double clade_schedule_rate(const clade_schedule *schedule, const clade_schedule_state *state, double rate,
                            int64_t step) {
-    return rate * schedules[schedule->kind].rate(schedule, state, step);
+    if (step < schedule->warm_up) return rate * (double)(step + 1) / (double)schedule->warm_up;
+    return rate * schedules[schedule->kind].rate(schedule, state, step - schedule->warm_up);
 }
 
 void clade_schedule_observe(const clade_schedule *schedule, clade_schedule_state *state, double loss) {

@@ -55,8 +55,9 @@ clade_status clade_settings_text(const clade_trainer *trainer, char **out) {
     clade_text_add(&text, "rate = %.15g\n", options->rate);
     clade_text_add(&text, "momentum = %.15g\n", options->momentum);
     clade_text_add(&text, "weight decay = %.15g\n", options->weight_decay);
-    clade_text_add(&text, "schedule = %s, factor %.15g, every %.15g\n", clade_schedule_name(options->schedule.kind),
-                   options->schedule.factor, options->schedule.every);
+    clade_text_add(&text, "schedule = %s, factor %.15g, every %.15g, warm-up %" PRId64 "\n",
+                   clade_schedule_name(options->schedule.kind), options->schedule.factor, options->schedule.every,
+                   options->schedule.warm_up);
     clade_text_add(&text, "held-out samples = %" PRId64 "\n", options->held_out);
     clade_text_add(&text, "steps between validations = %" PRId64 "\n", options->validate_every);
     clade_text_add(&text, "steps between reports = %" PRId64 "\n", options->report_every);

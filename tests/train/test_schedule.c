@@ -42,6 +42,12 @@ static void test_rates_follow_the_formulas(void **state) {
         { { .kind = CLADE_INVERSE, .every = 20 }, 60, 0.2 },
         { { .kind = CLADE_INVERSE }, 100, 0.4 },
         { { .kind = CLADE_PLATEAU }, 99, 0.8 },
+        { { .kind = CLADE_COSINE, .warm_up = 20 }, 0, 0.04 },
+        { { .kind = CLADE_COSINE, .warm_up = 20 }, 19, 0.8 },
+        { { .kind = CLADE_COSINE, .warm_up = 20 }, 20, 0.8 },
+        { { .kind = CLADE_COSINE, .warm_up = 20 }, 60, 0.4 },
+        { { .kind = CLADE_STEP, .warm_up = 5 }, 14, 0.8 },
+        { { .kind = CLADE_STEP, .warm_up = 5 }, 15, 0.08 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         clade_schedule schedule = cases[i].schedule;
@@ -69,9 +75,13 @@ static void test_plateau_halves_when_the_held_out_loss_stays(void **state) {
 static void test_wrong_numbers_are_one_clear_line(void **state) {
     (void)state;
     clade_schedule wrong[] = {
-        { .kind = (clade_schedule_kind)77 },    { .kind = CLADE_STEP, .factor = 2 },
-        { .kind = CLADE_STEP, .factor = -1 },   { .kind = CLADE_STEP, .every = NAN },
+        { .kind = (clade_schedule_kind)77 },
+        { .kind = CLADE_STEP, .factor = 2 },
+        { .kind = CLADE_STEP, .factor = -1 },
+        { .kind = CLADE_STEP, .every = NAN },
         { .kind = CLADE_INVERSE, .every = -3 },
+        { .warm_up = -1 },
+        { .warm_up = 100 },
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         assert_int_equal(clade_schedule_complete(context, &wrong[i], 100), CLADE_ERROR_ARGUMENT);
