@@ -66,6 +66,24 @@ CLADE_API clade_value clade_batch_norm_with(const clade_batch_norm_options *opti
 #define clade_batch_norm(...)                                                                                          \
     clade_batch_norm_with(&(clade_batch_norm_options){ .size = sizeof(clade_batch_norm_options), .x = __VA_ARGS__ })
 
+/* Local response normalisation across channels (Krizhevsky et al. 2012, section 3.3; ONNX's LRN):
+ *   y[n,c,...] = x[n,c,...] * (k + alpha / window * sum over j of x[n,j,...]^2)^-beta,
+ *   j from c - (window - 1) / 2 rounded down, WINDOW channels in all, those outside 0 .. C-1 left out
+ * x (N, C, ...) -> y the same. */
+typedef struct clade_local_response_norm_options {
+    size_t size;
+    clade_value x;
+    int64_t window; /* channels, 1 to 255; default 5 */
+    float alpha;    /* default 1e-4; the paper's is alpha / window here */
+    float beta;     /* default 0.75 */
+    float k;        /* default 1 */
+    const char *name;
+} clade_local_response_norm_options;
+CLADE_API clade_value clade_local_response_norm_with(const clade_local_response_norm_options *options);
+#define clade_local_response_norm(...)                                                                                 \
+    clade_local_response_norm_with(                                                                                    \
+        &(clade_local_response_norm_options){ .size = sizeof(clade_local_response_norm_options), .x = __VA_ARGS__ })
+
 /* ---- products with given weights (the layers above build on these) ---- */
 
 /* C = op(A) op(B): op transposes when asked. A (M, K) or transposed (K, M), B (K, N) or (N, K) -> (M, N). */
@@ -95,6 +113,9 @@ CLADE_API clade_value clade_max_pool_with(const clade_pool_options *options);
 CLADE_API clade_value clade_average_pool_with(const clade_pool_options *options);
 #define clade_average_pool(...)                                                                                        \
     clade_average_pool_with(&(clade_pool_options){ .size = sizeof(clade_pool_options), .x = __VA_ARGS__ })
+/* The mean of each plane: x (N, C, ...) -> (N, C, 1, ...), as many axes (Lin, Chen and Yan 2013; ONNX's
+ * GlobalAveragePool). */
+CLADE_API clade_value clade_global_average_pool(clade_value x);
 
 /* ---- element by element; binary ones broadcast as numpy does (axes aligned at the right, size 1 repeats) ---- */
 
@@ -139,6 +160,34 @@ CLADE_API clade_value clade_dropout(clade_value x, double rate, const char *name
 CLADE_API clade_value clade_reshape(clade_value x, clade_dims dims); /* one size may be CLADE_REST */
 #define CLADE_REST INT64_MIN
 CLADE_API clade_value clade_flatten(clade_value x); /* (N, ...) -> (N, product of the rest) */
+
+/* x with VALUE around it and between its elements: along each axis of size X,
+ *   y[before + i * step] = x[i], VALUE elsewhere; y's size is before + (X - 1) * step + 1 + after
+ * An axis without a fixed size (N) stays as it is. (ONNX's Pad in mode "constant"; its gradient is a slice.) */
+typedef struct clade_pad_options {
+    size_t size;
+    clade_value x;
+    int64_t before[CLADE_MAX_RANK], after[CLADE_MAX_RANK]; /* by axis, at least 0 */
+    int64_t step[CLADE_MAX_RANK];                          /* by axis, at least 1; default 1 */
+    float value;
+    const char *name;
+} clade_pad_options;
+CLADE_API clade_value clade_pad_with(const clade_pad_options *options);
+#define clade_pad(...) clade_pad_with(&(clade_pad_options){ .size = sizeof(clade_pad_options), .x = __VA_ARGS__ })
+
+/* A part of x: y[i] = x[begin + i * step] along each axis, up to END, which is left out; at least one element. BEGIN and
+ * END count from the axis's end where they are negative; END 0 is the axis's end. An axis without a fixed size (N) stays
+ * whole. (ONNX's Slice with positive steps.) */
+typedef struct clade_slice_options {
+    size_t size;
+    clade_value x;
+    int64_t begin[CLADE_MAX_RANK], end[CLADE_MAX_RANK]; /* by axis */
+    int64_t step[CLADE_MAX_RANK];                       /* by axis, at least 1; default 1 */
+    const char *name;
+} clade_slice_options;
+CLADE_API clade_value clade_slice_with(const clade_slice_options *options);
+#define clade_slice(...)                                                                                               \
+    clade_slice_with(&(clade_slice_options){ .size = sizeof(clade_slice_options), .x = __VA_ARGS__ })
 
 /* ---- reductions, over the axes whose bits are set in AXES (bit 0: axis 0); kept axes stay, reduced ones become 1 when
  *      KEEP, else vanish. CLADE_ALL_AXES: everything. ---- */

@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 clade_status clade_thread_start(clade_context *context, clade_thread *thread, void *(*run)(void *), void *argument) {
     int code = pthread_create(&thread->handle, NULL, run, argument);
@@ -18,6 +20,40 @@ clade_status clade_thread_start(clade_context *context, clade_thread *thread, vo
 
 void clade_thread_join(clade_thread *thread) {
     pthread_join(thread->handle, NULL);
+}
+
+typedef struct sharing {
+    pthread_mutex_t lock;
+    size_t next, count;
+    void (*run)(void *user, size_t piece);
+    void *user;
+} sharing;
+
+static void *take_pieces(void *argument) {
+    sharing *shared = argument;
+    for (;;) {
+        pthread_mutex_lock(&shared->lock);
+        size_t piece = shared->next < shared->count ? shared->next++ : SIZE_MAX;
+        pthread_mutex_unlock(&shared->lock);
+        if (piece == SIZE_MAX) return NULL;
+        shared->run(shared->user, piece);
+    }
+}
+
+void clade_thread_share(size_t count, void (*run)(void *user, size_t piece), void *user) {
+    enum { MOST = 32 };
+    pthread_t threads[MOST];
+    long processors = count > 1 ? sysconf(_SC_NPROCESSORS_ONLN) : 1;
+    sharing shared = { .count = count, .run = run, .user = user };
+    int started = 0;
+    pthread_mutex_init(&shared.lock, NULL);
+    while (started < MOST && started + 1 < processors && (size_t)started + 1 < count &&
+           pthread_create(&threads[started], NULL, take_pieces, &shared) == 0)
+        started++;
+    take_pieces(&shared);
+    while (started > 0)
+        pthread_join(threads[--started], NULL);
+    pthread_mutex_destroy(&shared.lock);
 }
 
 void clade_mutex_init(clade_mutex *mutex) {

@@ -19,6 +19,10 @@ typedef struct clade_condition {
 clade_status clade_thread_start(clade_context *context, clade_thread *thread, void *(*run)(void *), void *argument);
 void clade_thread_join(clade_thread *thread);
 
+/* Calls RUN for each piece from 0 to COUNT - 1, on the caller's thread and one more for each further processor. Which
+ * thread takes which piece is open; a thread that cannot be started is done without. */
+void clade_thread_share(size_t count, void (*run)(void *user, size_t piece), void *user);
+
 void clade_mutex_init(clade_mutex *mutex);
 void clade_mutex_destroy(clade_mutex *mutex);
 void clade_mutex_lock(clade_mutex *mutex);

@@ -99,7 +99,7 @@ static clade_status make_tensor(clade_reference *reference, const clade_type *ty
 static clade_status begin_state(clade_reference *reference, const clade_node *node, clade_tensor *tensor) {
     float *data = clade_allocate(reference->context, (size_t)tensor->count, sizeof *data);
     if (data == NULL) return clade_fail_memory(reference->context, (size_t)tensor->count * sizeof *data, node->name);
-    clade_initialize_state(node->attributes, 0, node->name, data, tensor->count);
+    clade_initialize_state(node->attributes, 0, node->name, 0, data, tensor->count);
     for (int64_t i = 0; i < tensor->count; i++) {
         tensor->data[i] = (double)data[i];
     }

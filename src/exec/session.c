@@ -113,17 +113,35 @@ static clade_status allocate_states(clade_session *session) {
     return status;
 }
 
-static clade_status initialize_states(clade_session *session, uint64_t seed) {
-    for (size_t i = 0; i < session->state_count; i++) {
-        state_entry *state = &session->states[i];
-        float *data = clade_allocate(session->context, (size_t)state->info.count, sizeof *data);
-        if (!data) return clade_fail_memory(session->context, state->interval.bytes, state->info.name);
-        clade_initialize_state(state->attributes, seed, state->info.name, data, state->info.count);
-        clade_status status = clade_buffer_write(&state->buffer, 0, data, state->interval.bytes);
-        clade_free(session->context, data);
-        if (status != CLADE_OK) return status;
+/* A part at a time, so that the host never holds a large state twice. */
+static clade_status initialize_state(const state_entry *state, uint64_t seed, float *part, int64_t part_count) {
+    clade_status status = CLADE_OK;
+    for (int64_t first = 0; status == CLADE_OK && first < state->info.count; first += part_count) {
+        int64_t left = state->info.count - first, count = left < part_count ? left : part_count;
+        clade_initialize_state(state->attributes, seed, state->info.name, first, part, count);
+        status = clade_buffer_write(&state->buffer, (size_t)first * sizeof *part, part, (size_t)count * sizeof *part);
     }
-    return CLADE_OK;
+    return status;
+}
+
+static clade_status initialize_states(clade_session *session, uint64_t seed) {
+    enum { PART = 1 << 22 };
+    int64_t largest = 1;
+    for (size_t i = 0; i < session->state_count; i++) {
+        const state_entry *state = &session->states[i];
+        if (state->info.count > largest && !clade_initializes_to_zero(state->attributes)) largest = state->info.count;
+    }
+    int64_t part_count = largest < PART ? largest : PART;
+    float *part = clade_allocate(session->context, (size_t)part_count, sizeof *part);
+    if (!part) return clade_fail_memory(session->context, (size_t)part_count * sizeof *part, "the states");
+    clade_status status = CLADE_OK;
+    for (size_t i = 0; status == CLADE_OK && i < session->state_count; i++) {
+        const state_entry *state = &session->states[i];
+        status = clade_initializes_to_zero(state->attributes) ? clade_buffer_fill(&state->buffer, 0)
+                                                              : initialize_state(state, seed, part, part_count);
+    }
+    clade_free(session->context, part);
+    return status;
 }
 
 size_t clade_session_state_count(const clade_session *session) {

@@ -113,8 +113,46 @@ static void test_below_stays_below_and_is_even(void **state) {
     assert_int_equal(clade_random_below(&random, 0), 0);
 }
 
+/* Box and Muller's formula by the C library's logarithm and cosine, over the extreme draws and many others. */
+static void test_gaussians_follow_the_formula(void **state) {
+    (void)state;
+    const double unit = 1.0 / 4294967296.0, tau = 6.28318530717958647692;
+    clade_random random = clade_random_stream(9, "formula", 0);
+    for (int i = 0; i < 100000; i++) {
+        clade_random draws = random;
+        double x = (clade_random_u32(&draws) + 1.0) * unit, turn = clade_random_u32(&draws) * unit;
+        double expected = sqrt(-2.0 * log(x)) * cos(tau * turn);
+        assert_true(fabs(clade_random_gaussian(&random) - expected) < 1e-14);
+    }
+    static const uint32_t extremes[] = { 0, 1, 0x3FFFFFFF, 0x40000000, 0x7FFFFFFF, 0x80000000, 0xB504F332, 0xFFFFFFFF };
+    for (int i = 0; i < 64; i++) {
+        clade_random fixed = { .block = { extremes[i / 8], extremes[i % 8] } };
+        double expected = sqrt(-2.0 * log((extremes[i / 8] + 1.0) * unit)) * cos(tau * (extremes[i % 8] * unit));
+        assert_true(fabs(clade_random_gaussian(&fixed) - expected) < 1e-14);
+    }
+}
+
+static void test_filling_gives_each_draw_as_it_is_alone(void **state) {
+    (void)state;
+    enum { COUNT = 5 * CLADE_RANDOM_RUN + 7, FIRST = 2 * CLADE_RANDOM_RUN };
+    float gaussian[COUNT], uniform[COUNT];
+    const clade_random stream = clade_random_stream(4, "fill", 3);
+    clade_random_fill_gaussian(&stream, FIRST, 0.25, gaussian, COUNT);
+    clade_random_fill_uniform(&stream, FIRST, 3, uniform, COUNT);
+    clade_random one = stream, other = stream;
+    for (int i = 0; i < FIRST + COUNT; i++) {
+        float draw = (float)(0.25 * clade_random_gaussian(&one));
+        float bounded = (float)(3 * (2 * clade_random_uniform(&other) - 1));
+        if (i < FIRST) continue;
+        assert_true(gaussian[i - FIRST] == draw);
+        assert_true(uniform[i - FIRST] == bounded);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gaussians_follow_the_formula),
+        cmocka_unit_test(test_filling_gives_each_draw_as_it_is_alone),
         cmocka_unit_test(test_philox_gives_the_known_answers),
         cmocka_unit_test(test_streams_repeat_and_differ),
         cmocka_unit_test(test_counter_carries_into_its_second_word),

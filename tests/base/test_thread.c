@@ -93,9 +93,29 @@ static void test_first_signal_is_noted_and_the_second_ends_the_process(void **st
     assert_int_equal(WTERMSIG(result), SIGINT);
 }
 
+enum { PIECES = 1000 };
+
+static void count_piece(void *user, size_t piece) {
+    int *taken = user;
+    taken[piece]++;
+}
+
+static void test_shared_pieces_are_each_run_once(void **state) {
+    (void)state;
+    static int taken[PIECES];
+    clade_thread_share(0, count_piece, taken);
+    clade_thread_share(1, count_piece, taken);
+    assert_int_equal(taken[0], 1);
+    clade_thread_share(PIECES, count_piece, taken);
+    for (int i = 0; i < PIECES; i++) {
+        assert_int_equal(taken[i], i == 0 ? 2 : 1);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads_take_turns_over_a_condition),
+        cmocka_unit_test(test_shared_pieces_are_each_run_once),
         cmocka_unit_test(test_waiting_ends_when_the_time_is_over),
         cmocka_unit_test(test_first_signal_is_noted_and_the_second_ends_the_process),
     };

@@ -22,3 +22,9 @@ shows '^conv1 +conv2d +1x16x28x28 +160 +112,896 +3x3 ' '^total '
 works summary lenet --input 1,32,32 --json
 shows '"output":\[1,16,32,32\]'
 fails 1 '.' summary lenet --input 1,1,1
+
+# The published networks; tests/models/test_architectures.c has them layer by layer.
+works summary resnet50 --json
+shows '"parameters":25557032,"multiply_adds":3857973248,' '"name":"layer1.0.conv1","type":"conv2d","output":\[1,64,56,56\],"parameters":4096,'
+works summary alexnet
+shows '^norm1 +lrn +1x96x55x55 ' '^total +60,965,224 +724,406,816 '

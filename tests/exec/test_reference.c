@@ -61,7 +61,7 @@ static void test_leaves_begin_as_the_graph_says(void **state) {
     clade_value seven = clade_constant(f->graph, clade_shape(2), 7);
     clade_reference *reference = clade_reference_new(f->graph, (clade_binding){ .batch = 1 });
     float expected[20];
-    clade_initialize_state(clade_value_node(w)->attributes, 0, "w", expected, 20);
+    clade_initialize_state(clade_value_node(w)->attributes, 0, "w", 0, expected, 20);
     const clade_tensor *tensor = clade_reference_leaf(reference, w);
     for (int i = 0; i < 20; i++) {
         assert_true(tensor->data[i] == (double)expected[i]);
