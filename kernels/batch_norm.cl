@@ -6,6 +6,7 @@
  *   ..._groups    S > 1: a group of GROUP items for each channel and part
  *   ..._columns   S = 1: an item for each WIDTH (1 or 16) channels and part
  * Workspace: a pair of floats for each channel and part. */
+#include "tail.h"
 #include "vectors.h"
 
 #ifndef GROUP
@@ -146,34 +147,46 @@ __kernel void finish_moments(__global const float *restrict pairs, __global cons
     new_variance[c] = running_variance[c] + momentum * (all.y / fmax(count - 1.0f, 1.0f) - running_variance[c]);
 }
 
-/* ---- y = (x - mean) * inverse deviation * gamma + beta: an item for PART elements of a row ---- */
+/* ---- y = tail((x - mean) * inverse deviation * gamma + beta): an item for PART elements of each of ROWS rows ---- */
 
+/* Y may lie where the residual lies: an element of it is read before that element is written. */
 __kernel void apply_planes(__global const float *restrict x, __global const float *restrict gamma,
                            __global const float *restrict beta, __global const float *restrict mean,
-                           __global const float *restrict inverse_deviation, __global float *restrict y, int channels,
-                           int space, int part) {
-    const int c = (int)get_global_id(1);
-    if (c >= channels) return;
+                           __global const float *restrict inverse_deviation, __global float *y, TAIL_PARAMETERS,
+                           int channels, int space, int part, int all_rows, int rows) {
+    const tail_inputs tail = TAIL_INPUTS;
     const int begin = (int)get_global_id(0) * part, end = min(begin + part, space);
-    const size_t row = ((size_t)get_global_id(2) * channels + c) * space;
-    const float centre = mean[c], scale = inverse_deviation[c] * gamma[c], shift = beta[c];
-    x += row;
-    y += row;
-    for (int i = begin; i < end; i++) {
-        y[i] = (x[i] - centre) * scale + shift;
+    const int first = (int)get_global_id(1) * rows, last = min(first + rows, all_rows);
+    for (int row = first, c = first % channels; row < last; row++, c = c + 1 < channels ? c + 1 : 0) {
+        const size_t at = (size_t)row * space;
+        const float centre = mean[c], scale = inverse_deviation[c] * gamma[c], shift = beta[c];
+        int i = begin;
+        for (; i + 16 <= end; i += 16) {
+            const float16 normal = (vload16(0, x + at + i) - centre) * scale;
+            vstore16(tail16(&tail, normal, (float16)(shift), at + i), 0, y + at + i);
+        }
+        for (; i < end; i++) {
+            y[at + i] = tail1(&tail, (x[at + i] - centre) * scale, shift, at + i);
+        }
     }
 }
 
 __kernel void apply_columns(__global const float *restrict x, __global const float *restrict gamma,
                             __global const float *restrict beta, __global const float *restrict mean,
-                            __global const float *restrict inverse_deviation, __global float *restrict y, int channels,
-                            int part) {
+                            __global const float *restrict inverse_deviation, __global float *y, TAIL_PARAMETERS,
+                            int channels, int part) {
+    const tail_inputs tail = TAIL_INPUTS;
     const int begin = (int)get_global_id(0) * part, end = min(begin + part, channels);
     const size_t row = (size_t)get_global_id(1) * channels;
-    x += row;
-    y += row;
-    for (int c = begin; c < end; c++) {
-        y[c] = (x[c] - mean[c]) * (inverse_deviation[c] * gamma[c]) + beta[c];
+    int c = begin;
+    for (; c + 16 <= end; c += 16) {
+        const float16 scale = vload16(0, inverse_deviation + c) * vload16(0, gamma + c);
+        const float16 normal = (vload16(0, x + row + c) - vload16(0, mean + c)) * scale;
+        vstore16(tail16(&tail, normal, vload16(0, beta + c), row + c), 0, y + row + c);
+    }
+    for (; c < end; c++) {
+        const float normal = (x[row + c] - mean[c]) * (inverse_deviation[c] * gamma[c]);
+        y[row + c] = tail1(&tail, normal, beta[c], row + c);
     }
 }
 
@@ -256,39 +269,47 @@ __kernel void finish_sums(__global const float *restrict pairs, __global float *
     dgamma[c] = all.y;
 }
 
-/* ---- dx = gamma * inverse deviation * (dy - dbeta / M - (x - mean) * inverse deviation * dgamma / M), PER_M = 1 / M ---- */
+/* ---- dx = gamma * inverse deviation * (dy - dbeta / M - (x - mean) * inverse deviation * dgamma / M), PER_M = 1 / M.
+ *      DX may lie where DY lies: an element of it is read before that element is written ---- */
 
 __kernel void gradient_planes(__global const float *restrict x, __global const float *restrict gamma,
                               __global const float *restrict mean, __global const float *restrict inverse_deviation,
-                              __global const float *restrict dy, __global const float *restrict dgamma,
-                              __global const float *restrict dbeta, __global float *restrict dx, int channels,
-                              int space, int part, float per_m) {
-    const int c = (int)get_global_id(1);
-    if (c >= channels) return;
+                              __global const float *dy, __global const float *restrict dgamma,
+                              __global const float *restrict dbeta, __global float *dx, int channels, int space,
+                              int part, int all_rows, int rows, float per_m) {
     const int begin = (int)get_global_id(0) * part, end = min(begin + part, space);
-    const size_t row = ((size_t)get_global_id(2) * channels + c) * space;
-    const float centre = mean[c], scale = gamma[c] * inverse_deviation[c];
-    const float level = dbeta[c] * per_m, slope = inverse_deviation[c] * dgamma[c] * per_m;
-    x += row;
-    dy += row;
-    dx += row;
-    for (int i = begin; i < end; i++) {
-        dx[i] = scale * (dy[i] - level - (x[i] - centre) * slope);
+    const int first = (int)get_global_id(1) * rows, last = min(first + rows, all_rows);
+    for (int row = first, c = first % channels; row < last; row++, c = c + 1 < channels ? c + 1 : 0) {
+        const size_t at = (size_t)row * space;
+        const float centre = mean[c], scale = gamma[c] * inverse_deviation[c];
+        const float level = dbeta[c] * per_m, slope = inverse_deviation[c] * dgamma[c] * per_m;
+        int i = begin;
+        for (; i + 16 <= end; i += 16) {
+            const float16 fall = (vload16(0, x + at + i) - centre) * slope;
+            vstore16(scale * (vload16(0, dy + at + i) - level - fall), 0, dx + at + i);
+        }
+        for (; i < end; i++) {
+            dx[at + i] = scale * (dy[at + i] - level - (x[at + i] - centre) * slope);
+        }
     }
 }
 
 __kernel void gradient_columns(__global const float *restrict x, __global const float *restrict gamma,
                                __global const float *restrict mean, __global const float *restrict inverse_deviation,
-                               __global const float *restrict dy, __global const float *restrict dgamma,
-                               __global const float *restrict dbeta, __global float *restrict dx, int channels,
-                               int part, float per_m) {
+                               __global const float *dy, __global const float *restrict dgamma,
+                               __global const float *restrict dbeta, __global float *dx, int channels, int part,
+                               float per_m) {
     const int begin = (int)get_global_id(0) * part, end = min(begin + part, channels);
     const size_t row = (size_t)get_global_id(1) * channels;
-    x += row;
-    dy += row;
-    dx += row;
-    for (int c = begin; c < end; c++) {
-        const float slope = inverse_deviation[c] * dgamma[c] * per_m;
-        dx[c] = gamma[c] * inverse_deviation[c] * (dy[c] - dbeta[c] * per_m - (x[c] - mean[c]) * slope);
+    int c = begin;
+    for (; c + 16 <= end; c += 16) {
+        const float16 r = vload16(0, inverse_deviation + c), slope = r * vload16(0, dgamma + c) * per_m;
+        const float16 fall = (vload16(0, x + row + c) - vload16(0, mean + c)) * slope;
+        const float16 level = vload16(0, dbeta + c) * per_m;
+        vstore16(vload16(0, gamma + c) * r * (vload16(0, dy + row + c) - level - fall), 0, dx + row + c);
+    }
+    for (; c < end; c++) {
+        const float slope = inverse_deviation[c] * dgamma[c] * per_m, fall = (x[row + c] - mean[c]) * slope;
+        dx[row + c] = gamma[c] * inverse_deviation[c] * (dy[row + c] - dbeta[c] * per_m - fall);
     }
 }

@@ -24,8 +24,21 @@ static clade_graph *infer(const clade_graph *graph, clade_value *targets, size_t
     return clade_pass_inference(graph, targets, count, NULL);
 }
 
+static clade_graph *fold(const clade_graph *graph, clade_value *targets, size_t count, bool updates) {
+    (void)updates;
+    return clade_pass_fold(graph, targets, count, NULL);
+}
+
 static clade_graph *simplify(const clade_graph *graph, clade_value *targets, size_t count, bool updates) {
     return clade_pass_simplify(graph, targets, count, updates, NULL);
+}
+
+static clade_graph *commute(const clade_graph *graph, clade_value *targets, size_t count, bool updates) {
+    return clade_pass_commute(graph, targets, count, updates, NULL);
+}
+
+static clade_graph *tails(const clade_graph *graph, clade_value *targets, size_t count, bool updates) {
+    return clade_pass_tails(graph, targets, count, updates, NULL);
 }
 
 static clade_graph *fuse(const clade_graph *graph, clade_value *targets, size_t count, bool updates) {
@@ -33,7 +46,9 @@ static clade_graph *fuse(const clade_graph *graph, clade_value *targets, size_t 
 }
 
 const clade_plan_pass clade_plan_passes[] = {
-    { "inference", true, infer }, { "simplify", false, simplify }, { "fuse", false, fuse }, { NULL, false, NULL }
+    { "inference", true, infer },  { "fold", true, fold },    { "simplify", false, simplify },
+    { "commute", false, commute }, { "tails", false, tails }, { "fuse", false, fuse },
+    { NULL, false, NULL },
 };
 
 static bool run_passes(clade_plan *plan) {
@@ -139,7 +154,7 @@ static clade_status copy_request(clade_plan *plan, const clade_plan_request *req
     return CLADE_OK;
 }
 
-clade_status clade_plan_new(clade_session *session, const clade_plan_request *request, clade_plan **out) {
+clade_status clade_plan_sketch(clade_session *session, const clade_plan_request *request, clade_plan **out) {
     clade_context *context = clade_session_device(session)->context;
     *out = NULL;
     clade_plan *plan = clade_allocate(context, 1, sizeof *plan);
@@ -155,7 +170,20 @@ clade_status clade_plan_new(clade_session *session, const clade_plan_request *re
     if (status == CLADE_OK && !run_passes(plan)) status = CLADE_ERROR_MEMORY; /* the pass has said why */
     if (status == CLADE_OK) status = bind_sizes(plan);
     if (status == CLADE_OK) find_steady(plan);
-    if (status == CLADE_OK) status = choose_implementations(plan);
+    if (status != CLADE_OK) {
+        clade_plan_free(plan);
+        return status;
+    }
+    *out = plan;
+    return CLADE_OK;
+}
+
+clade_status clade_plan_new(clade_session *session, const clade_plan_request *request, clade_plan **out) {
+    clade_plan *plan;
+    *out = NULL;
+    clade_status status = clade_plan_sketch(session, request, &plan);
+    if (status != CLADE_OK) return status;
+    status = choose_implementations(plan);
     if (status == CLADE_OK) status = clade_plan_place(plan);
     if (status == CLADE_OK) status = clade_plan_record(plan);
     if (status != CLADE_OK) {

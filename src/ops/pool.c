@@ -10,46 +10,36 @@
  *   average_pool  y = the sum over the window's cells inside x, divided by the window's extent: its cells inside x and
  *                 its padding, or inside x alone with `exclude_pad`.
  *   average_pool_gradient dy -> dx: each window's dy / extent added to its cells. */
-#include "ops/op.h"
+#include "ops/pool.h"
 
 #include <math.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
-extern const clade_op clade_op_max_pool, clade_op_max_pool_gradient, clade_op_max_pool_pick, clade_op_average_pool,
-    clade_op_average_pool_gradient;
-
-typedef struct pool_attributes {
-    int64_t kernel[2], stride[2], pad[4];
-    bool ceil, exclude_pad;
-    int64_t size[2]; /* H, W: of the gradients, which cannot tell it from P, Q */
-} pool_attributes;
-
 #define WINDOW_SCHEMA                                                                                                  \
-    { "kernel", CLADE_ATTRIBUTE_INT, offsetof(pool_attributes, kernel), 2 },                                           \
-        { "stride", CLADE_ATTRIBUTE_INT, offsetof(pool_attributes, stride), 2 },                                       \
-        { "pad", CLADE_ATTRIBUTE_INT, offsetof(pool_attributes, pad), 4 }, {                                           \
-        "ceil", CLADE_ATTRIBUTE_BOOL, offsetof(pool_attributes, ceil), 0                                               \
+    { "kernel", CLADE_ATTRIBUTE_INT, offsetof(clade_pool_attributes, kernel), 2 },                                     \
+        { "stride", CLADE_ATTRIBUTE_INT, offsetof(clade_pool_attributes, stride), 2 },                                 \
+        { "pad", CLADE_ATTRIBUTE_INT, offsetof(clade_pool_attributes, pad), 4 }, {                                     \
+        "ceil", CLADE_ATTRIBUTE_BOOL, offsetof(clade_pool_attributes, ceil), 0                                         \
     }
 
 static const clade_attribute max_schema[] = { WINDOW_SCHEMA, { NULL, 0, 0, 0 } };
 static const clade_attribute average_schema[] = {
     WINDOW_SCHEMA,
-    { "exclude_pad", CLADE_ATTRIBUTE_BOOL, offsetof(pool_attributes, exclude_pad), 0 },
+    { "exclude_pad", CLADE_ATTRIBUTE_BOOL, offsetof(clade_pool_attributes, exclude_pad), 0 },
     { NULL, 0, 0, 0 },
 };
 static const clade_attribute gradient_schema[] = {
     WINDOW_SCHEMA,
-    { "exclude_pad", CLADE_ATTRIBUTE_BOOL, offsetof(pool_attributes, exclude_pad), 0 },
-    { "size", CLADE_ATTRIBUTE_INT, offsetof(pool_attributes, size), 2 },
+    { "exclude_pad", CLADE_ATTRIBUTE_BOOL, offsetof(clade_pool_attributes, exclude_pad), 0 },
+    { "size", CLADE_ATTRIBUTE_INT, offsetof(clade_pool_attributes, size), 2 },
     { NULL, 0, 0, 0 },
 };
 
 /* ---- types ---- */
 
 /* Windows along axis I (0: rows, 1: columns) of SIZE cells; 0 when none fits. */
-static int64_t windows(const pool_attributes *a, int i, int64_t size) {
+static int64_t windows(const clade_pool_attributes *a, int i, int64_t size) {
     int64_t span = size + a->pad[i] + a->pad[i + 2] - a->kernel[i], stride = a->stride[i];
     if (span < 0) return 0;
     int64_t count = (a->ceil ? (span + stride - 1) / stride : span / stride) + 1;
@@ -57,7 +47,7 @@ static int64_t windows(const pool_attributes *a, int i, int64_t size) {
     return count;
 }
 
-static bool check_attributes(const pool_attributes *a, clade_text *why) {
+static bool check_attributes(const clade_pool_attributes *a, clade_text *why) {
     for (int i = 0; i < 2; i++) {
         if (a->kernel[i] < 1 || a->kernel[i] > 1 << 20 || a->stride[i] < 1 || a->stride[i] > 1 << 20) {
             clade_text_add(why, "kernel %lld x %lld at stride %lld x %lld: expected each at least 1",
@@ -81,7 +71,7 @@ static bool is_image(const clade_type *type, clade_dtype dtype) {
 }
 
 /* (N, C, H, W) -> (N, C, P, Q). */
-static bool pooled(const pool_attributes *a, const clade_type *x, clade_type *y, clade_text *why) {
+static bool pooled(const clade_pool_attributes *a, const clade_type *x, clade_type *y, clade_text *why) {
     if (!is_image(x, CLADE_F32)) {
         clade_text_add(why, "expected float32 (N, C, H, W) with H and W numbers");
         return false;
@@ -111,7 +101,7 @@ static bool infer_average(const clade_node *node, clade_type out[], clade_text *
 
 /* The dims of x from those of DY, which must be what pooling x gives. */
 static bool unpooled(const clade_node *node, const clade_type *dy, clade_type *x, clade_text *why) {
-    const pool_attributes *a = node->attributes;
+    const clade_pool_attributes *a = node->attributes;
     clade_type y;
     *x = *dy;
     x->dtype = CLADE_F32;
@@ -150,21 +140,22 @@ static bool infer_average_gradient(const clade_node *node, clade_type out[], cla
 /* ---- gradients ---- */
 
 /* The node's attributes with the size of X. */
-static pool_attributes with_size_of(const clade_node *node, clade_value x) {
-    pool_attributes a = *(const pool_attributes *)node->attributes;
+static clade_pool_attributes with_size_of(const clade_node *node, clade_value x) {
+    clade_pool_attributes a = *(const clade_pool_attributes *)node->attributes;
     const clade_dims dims = clade_value_dims(x);
     a.size[0] = dims.size[2];
     a.size[1] = dims.size[3];
     return a;
 }
 
-static clade_value append_pair(const clade_op *op, const pool_attributes *a, clade_value where, clade_value values) {
+static clade_value append_pair(const clade_op *op, const clade_pool_attributes *a, clade_value where,
+                               clade_value values) {
     return clade_append(values.graph, op, "", a, (const clade_value[]){ where, values }, 2);
 }
 
 static void gradient_max(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
     if (!tape->wanted[0] || !clade_value_valid(dy[0])) return;
-    const pool_attributes a = with_size_of(node, node->inputs[0]);
+    const clade_pool_attributes a = with_size_of(node, node->inputs[0]);
     dx[0] = append_pair(&clade_op_max_pool_gradient, &a, (clade_value){ tape->graph, node->index, 1 }, dy[0]);
 }
 
@@ -173,12 +164,12 @@ static void gradient_max_gradient(clade_tape *tape, const clade_node *node, cons
 }
 
 static void gradient_max_pick(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
-    const pool_attributes a = with_size_of(node, node->inputs[1]);
+    const clade_pool_attributes a = with_size_of(node, node->inputs[1]);
     if (tape->wanted[1]) dx[1] = append_pair(&clade_op_max_pool_gradient, &a, node->inputs[0], dy[0]);
 }
 
 static void gradient_average(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
-    const pool_attributes a = with_size_of(node, node->inputs[0]);
+    const clade_pool_attributes a = with_size_of(node, node->inputs[0]);
     if (tape->wanted[0]) dx[0] = clade_append(tape->graph, &clade_op_average_pool_gradient, "", &a, dy, 1);
 }
 
@@ -203,7 +194,7 @@ static int64_t at_most(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-static window window_at(const pool_attributes *a, int64_t p, int64_t q, int64_t height, int64_t width) {
+static window window_at(const clade_pool_attributes *a, int64_t p, int64_t q, int64_t height, int64_t width) {
     int64_t top = p * a->stride[0] - a->pad[0], left = q * a->stride[1] - a->pad[1];
     window w = { at_least(top, 0), at_most(top + a->kernel[0], height), at_least(left, 0),
                  at_most(left + a->kernel[1], width), 0 };
@@ -309,125 +300,12 @@ static void reference_average_gradient(const clade_node *node, const clade_tenso
     visit_windows(node, &out[0], &in[0], visit_average_gradient, in, out);
 }
 
-/* ---- implementations ---- */
-
-enum { ROWS_PART = 2048 }; /* elements of the result that an item takes where an item is a thread's work */
-
-/* The widest vector, up to the device's own, of which a row of COUNT windows holds at least one. */
-static int lanes_for(const clade_device *device, int64_t count) {
-    unsigned widest = device->capabilities.float_vector;
-    return widest >= 16 && count >= 16 ? 16 : widest >= 8 && count >= 8 ? 8 : 4;
-}
-
-static size_t add_geometry(const clade_site *site, const clade_array *x, const clade_array *y, int64_t part,
-                           bool average, clade_argument arguments[], size_t count) {
-    const pool_attributes *a = site->node->attributes;
-    const int64_t geometry[] = {
-        x->size[0] * x->size[1], x->size[2], x->size[3], y->size[2], y->size[3], a->pad[0], a->pad[1], part,
-    };
-    for (size_t i = 0; i < sizeof geometry / sizeof geometry[0]; i++) {
-        arguments[count++] = clade_int_argument(geometry[i]);
-    }
-    for (int i = 0; i < 2 && average; i++) {
-        arguments[count++] = clade_int_argument(a->exclude_pad ? 0 : -a->pad[i]);
-        arguments[count++] = clade_int_argument(x->size[2 + i] + (a->exclude_pad ? 0 : a->pad[2 + i]));
-    }
-    return count;
-}
-
-/* X and Y are the larger and the smaller side, RESULT one of the two. An item for some rows of it, or for an element. */
-static clade_status launch(const clade_site *site, clade_commands *commands, const char *kernel, const clade_array *x,
-                           const clade_array *y, const clade_array *result, bool rows) {
-    const pool_attributes *a = site->node->attributes;
-    clade_argument arguments[24];
-    size_t count = 0;
-    for (uint32_t i = 0; i < site->node->input_count; i++) {
-        arguments[count++] = clade_buffer_argument(site->in[i].buffer);
-    }
-    for (uint32_t o = 0; o < site->node->output_count; o++) {
-        arguments[count++] = clade_buffer_argument(site->out[o].buffer);
-    }
-    int64_t planes = x->size[0] * x->size[1];
-    int64_t part = !rows ? 1 : at_most(at_least(ROWS_PART / result->size[3], 1), result->size[2]);
-    count = add_geometry(site, x, y, part, strncmp(kernel, "average", 7) == 0, arguments, count);
-
-    char options[128];
-    snprintf(options, sizeof options, "-DKERNEL_H=%d -DKERNEL_W=%d -DSTRIDE_H=%d -DSTRIDE_W=%d -DLANES=%d",
-             (int)a->kernel[0], (int)a->kernel[1], (int)a->stride[0], (int)a->stride[1],
-             rows ? lanes_for(site->device, y->size[3]) : 4);
-    clade_launch what = {
-        .file = "pool.cl",
-        .options = options,
-        .kernel = kernel,
-        .label = site->label,
-        .global = { (size_t)result->size[3], (size_t)result->size[2], (size_t)planes },
-        .arguments = arguments,
-        .argument_count = count,
-        .flops = (double)y->count * (double)a->kernel[0] * (double)a->kernel[1],
-        .bytes = 4.0 * (double)(x->count + 2 * y->count),
-    };
-    if (rows) {
-        what.global[0] = (size_t)((result->size[2] + part - 1) / part);
-        what.global[1] = (size_t)planes;
-        what.global[2] = 1;
-        what.local[0] = what.local[1] = what.local[2] = 1;
-    }
-    return clade_commands_launch(commands, &what);
-}
-
-#define RECORD(NAME, KERNEL, X, Y, RESULT, ROWS)                                                                       \
-    static clade_status NAME(const clade_site *site, clade_commands *commands) {                                       \
-        return launch(site, commands, KERNEL, &site->X, &site->Y, &site->RESULT, ROWS);                                \
-    }
-RECORD(record_max_rows, "max_rows", in[0], out[0], out[0], true)
-RECORD(record_max_pixels, "max_pixels", in[0], out[0], out[0], false)
-RECORD(record_max_gradient_rows, "max_gradient_rows", out[0], in[1], out[0], true)
-RECORD(record_max_gradient_pixels, "max_gradient_pixels", out[0], in[1], out[0], false)
-RECORD(record_max_pick, "max_pick", in[1], out[0], out[0], false)
-RECORD(record_average_rows, "average_rows", in[0], out[0], out[0], true)
-RECORD(record_average_pixels, "average_pixels", in[0], out[0], out[0], false)
-RECORD(record_average_gradient_rows, "average_gradient_rows", out[0], in[0], out[0], true)
-RECORD(record_average_gradient_pixels, "average_gradient_pixels", out[0], in[0], out[0], false)
-
-static double for_cpus(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 2 : 1;
-}
-
-static double for_others(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 1 : 2;
-}
-
+/* Comparisons or additions: one for each cell of each window. */
 static double flops(const clade_site *site) {
-    const pool_attributes *a = site->node->attributes;
+    const clade_pool_attributes *a = site->node->attributes;
     int64_t least = at_most(site->in[0].count, site->out[0].count);
     return (double)least * (double)a->kernel[0] * (double)a->kernel[1];
 }
-
-static const clade_implementation *const max_implementations[] = {
-    &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_max_rows },
-    &(const clade_implementation){ .name = "pixels", .suitability = for_others, .record = record_max_pixels },
-    NULL,
-};
-static const clade_implementation *const max_gradient_implementations[] = {
-    &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_max_gradient_rows },
-    &(const clade_implementation){ .name = "pixels", .suitability = for_others, .record = record_max_gradient_pixels },
-    NULL,
-};
-static const clade_implementation *const max_pick_implementations[] = {
-    &(const clade_implementation){ .name = "pixels", .record = record_max_pick },
-    NULL,
-};
-static const clade_implementation *const average_implementations[] = {
-    &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_average_rows },
-    &(const clade_implementation){ .name = "pixels", .suitability = for_others, .record = record_average_pixels },
-    NULL,
-};
-static const clade_implementation *const average_gradient_implementations[] = {
-    &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_average_gradient_rows },
-    &(const clade_implementation){
-        .name = "pixels", .suitability = for_others, .record = record_average_gradient_pixels },
-    NULL,
-};
 
 /* ---- cases ---- */
 
@@ -440,7 +318,7 @@ static const clade_implementation *const average_gradient_implementations[] = {
 #define LIST(...)                                                                                                      \
     { __VA_ARGS__ }
 #define POOL(...)                                                                                                      \
-    &(const pool_attributes) {                                                                                         \
+    &(const clade_pool_attributes) {                                                                                   \
         __VA_ARGS__                                                                                                    \
     }
 
@@ -466,6 +344,10 @@ static const clade_implementation *const average_gradient_implementations[] = {
          LIST(0, 0, 0, 1), false, false)                                                                               \
     CASE("two windows over the edge", DIMS(1, 2, 5, 40), DIMS(1, 2, 7, 42), LIST(5, 40), LIST(3, 3), LIST(1, 1),       \
          LIST(2, 2, 2, 2), false, false)                                                                               \
+    CASE("several items", DIMS(2, 20, 30, 46), DIMS(2, 20, 15, 23), LIST(30, 46), LIST(3, 3), LIST(2, 2),              \
+         LIST(1, 1, 1, 1), false, false)                                                                               \
+    CASE("several items of small planes", DIMS(2, 60, 14, 14), DIMS(2, 60, 7, 7), LIST(14, 14), LIST(2, 2),            \
+         LIST(2, 2), LIST(0), false, false)                                                                            \
     CASE("the whole plane", DIMS(3, 2, 5, 7), DIMS(3, 2, 1, 1), LIST(5, 7), LIST(5, 7), LIST(5, 7), LIST(0), false,    \
          false)
 
@@ -505,31 +387,32 @@ static const clade_case average_gradient_cases[] = { GEOMETRIES(GRADIENT_CASE){ 
 
 #define ROW(NAME, ONNX, SCHEMA, INPUTS, OUTPUTS, INFER, GRADIENT, REFERENCE, IMPLEMENTATIONS, CASES)                   \
     {                                                                                                                  \
-        .name = NAME, .onnx = ONNX, .attributes = SCHEMA, .attributes_size = sizeof(pool_attributes),                  \
+        .name = NAME, .onnx = ONNX, .attributes = SCHEMA, .attributes_size = sizeof(clade_pool_attributes),            \
         .input_minimum = INPUTS, .input_maximum = INPUTS, .outputs = OUTPUTS, .infer = INFER, .gradient = GRADIENT,    \
         .reference = REFERENCE, .flops = flops, .implementations = IMPLEMENTATIONS, .cases = CASES                     \
     }
 
 const clade_op clade_op_max_pool = ROW("max_pool", "MaxPool", max_schema, 1, 2, infer_max, gradient_max, reference_max,
-                                       max_implementations, max_cases);
+                                       clade_max_pool_implementations, max_cases);
 const clade_op clade_op_max_pool_gradient =
     ROW("max_pool_gradient", NULL, gradient_schema, 2, 1, infer_max_gradient, gradient_max_gradient,
-        reference_max_gradient, max_gradient_implementations, max_gradient_cases);
+        reference_max_gradient, clade_max_pool_gradient_implementations, max_gradient_cases);
 const clade_op clade_op_max_pool_pick =
     ROW("max_pool_pick", NULL, gradient_schema, 2, 1, infer_max_pick, gradient_max_pick, reference_max_pick,
-        max_pick_implementations, max_pick_cases);
-const clade_op clade_op_average_pool = ROW("average_pool", "AveragePool", average_schema, 1, 1, infer_average,
-                                           gradient_average, reference_average, average_implementations, average_cases);
+        clade_max_pool_pick_implementations, max_pick_cases);
+const clade_op clade_op_average_pool =
+    ROW("average_pool", "AveragePool", average_schema, 1, 1, infer_average, gradient_average, reference_average,
+        clade_average_pool_implementations, average_cases);
 const clade_op clade_op_average_pool_gradient =
     ROW("average_pool_gradient", NULL, gradient_schema, 1, 1, infer_average_gradient, gradient_average_gradient,
-        reference_average_gradient, average_gradient_implementations, average_gradient_cases);
+        reference_average_gradient, clade_average_pool_gradient_implementations, average_gradient_cases);
 
 /* ---- the builder's calls ---- */
 
 static clade_value pool(const clade_op *op, const clade_pool_options *options) {
     clade_pool_options given = { 0 };
     memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
-    pool_attributes a = { .ceil = given.ceil, .exclude_pad = given.exclude_pad };
+    clade_pool_attributes a = { .ceil = given.ceil, .exclude_pad = given.exclude_pad };
     memcpy(a.kernel, given.kernel, sizeof a.kernel);
     memcpy(a.pad, given.pad, sizeof a.pad);
     for (int i = 0; i < 2; i++) {

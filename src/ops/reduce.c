@@ -4,33 +4,26 @@
  * Neighbouring axes that are all kept or all reduced are one, so that nearly every reduction is over (K0, R0, K1, R1)
  * with some sizes 1: a bias's gradient (N, C, H*W) -> (C), rows, columns, the middle. Long sums are split into parts by
  * the sizes alone, and the parts added by a second launch: the bits do not depend on how many compute units there are. */
-#include "ops/op.h"
+#include "ops/reduce.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-extern const clade_op clade_op_sum, clade_op_mean;
-
-typedef struct reduce_attributes {
-    int64_t axes; /* bit i: axis i */
-    bool keep;
-} reduce_attributes;
-
 static const clade_attribute schema[] = {
-    { "axes", CLADE_ATTRIBUTE_INT, offsetof(reduce_attributes, axes), 0 },
-    { "keep", CLADE_ATTRIBUTE_BOOL, offsetof(reduce_attributes, keep), 0 },
+    { "axes", CLADE_ATTRIBUTE_INT, offsetof(clade_reduce_attributes, axes), 0 },
+    { "keep", CLADE_ATTRIBUTE_BOOL, offsetof(clade_reduce_attributes, keep), 0 },
     { NULL, 0, 0, 0 },
 };
 
 static bool reduces(const clade_node *node, int32_t axis) {
-    return (((const reduce_attributes *)node->attributes)->axes >> axis & 1) != 0;
+    return (((const clade_reduce_attributes *)node->attributes)->axes >> axis & 1) != 0;
 }
 
 /* ---- types and gradient ---- */
 
 static bool infer(const clade_node *node, clade_type out[], clade_text *why) {
-    const reduce_attributes *a = node->attributes;
+    const clade_reduce_attributes *a = node->attributes;
     const clade_type *x = clade_value_type(node->inputs[0]);
     if (x->dtype != CLADE_F32) {
         clade_text_add(why, "expected float32");
@@ -427,7 +420,7 @@ static const clade_implementation *const implementations[] = {
 #define CASE(NAME, AXES, KEEP, RANK, ...)                                                                              \
     {                                                                                                                  \
         .name = NAME, .in = { { RANK, { __VA_ARGS__ } } }, .input_count = 1,                                           \
-        .attributes = &(const reduce_attributes){ AXES, KEEP }, .tolerance = 1e-5                                      \
+        .attributes = &(const clade_reduce_attributes){ AXES, KEEP }, .tolerance = 1e-5                                \
     }
 
 static const clade_case cases[] = {
@@ -451,7 +444,7 @@ static const clade_case cases[] = {
 
 #define ROW(NAME, ONNX)                                                                                                \
     {                                                                                                                  \
-        .name = NAME, .onnx = ONNX, .attributes = schema, .attributes_size = sizeof(reduce_attributes),                \
+        .name = NAME, .onnx = ONNX, .attributes = schema, .attributes_size = sizeof(clade_reduce_attributes),          \
         .input_minimum = 1, .input_maximum = 1, .outputs = 1, .infer = infer, .gradient = gradient,                    \
         .reference = reference, .flops = flops, .implementations = implementations, .cases = cases                     \
     }
@@ -464,7 +457,7 @@ const clade_op clade_op_mean = ROW("mean", "ReduceMean");
 static clade_value reduce(const clade_op *op, clade_value x, uint32_t axes, bool keep) {
     if (axes == CLADE_ALL_AXES) axes = (1u << clade_value_dims(x).rank) - 1;
     if (axes == 0 && clade_value_valid(x)) return x;
-    return clade_append(x.graph, op, "", &(const reduce_attributes){ axes, keep }, &x, 1);
+    return clade_append(x.graph, op, "", &(const clade_reduce_attributes){ axes, keep }, &x, 1);
 }
 
 clade_value clade_sum(clade_value x, uint32_t axes, bool keep) {

@@ -17,6 +17,14 @@ clade_graph *clade_pass_inference(const clade_graph *graph, clade_value *targets
 /* Drops what nothing needs, shares equal nodes, and removes what does nothing (scale by 1, reshape to the same dims). */
 clade_graph *clade_pass_simplify(const clade_graph *graph, clade_value *targets, size_t count, bool updates,
                                  clade_rewrite *rewrite);
+/* At inference: takes what scales and shifts channels by numbers from states alone into weights and bias. */
+clade_graph *clade_pass_fold(const clade_graph *graph, clade_value *targets, size_t count, clade_rewrite *rewrite);
+/* Exchanges operators where that leaves less to do (masks and sums before what max pooling's gradient spreads). */
+clade_graph *clade_pass_commute(const clade_graph *graph, clade_value *targets, size_t count, bool updates,
+                                clade_rewrite *rewrite);
+/* Makes biases, residual additions, ReLUs and masks part of the nodes whose results alone they change. */
+clade_graph *clade_pass_tails(const clade_graph *graph, clade_value *targets, size_t count, bool updates,
+                              clade_rewrite *rewrite);
 /* Gathers chains of point-wise nodes of one iteration space into `fused` nodes. */
 clade_graph *clade_pass_fuse(const clade_graph *graph, clade_value *targets, size_t count, bool updates,
                              clade_rewrite *rewrite);

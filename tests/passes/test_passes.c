@@ -1,8 +1,7 @@
 /* The passes alone: what they make of small graphs. */
-#include "support/device.h"
+#include "helpers.h"
 
 #include "base/random.h"
-#include "passes/passes.h"
 
 #include <string.h>
 
@@ -14,13 +13,6 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     clade_context_free(*state);
     return 0;
-}
-
-static uint32_t count_ops(const clade_graph *graph, const char *name) {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < graph->node_count; i++)
-        count += strcmp(graph->nodes[i]->op->name, name) == 0;
-    return count;
 }
 
 static void test_a_chain_becomes_one_kernel(void **state) {
