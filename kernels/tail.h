@@ -34,13 +34,18 @@ static inline float tail1(const tail_inputs *t, float sum, float bias, size_t at
     return t->flags & TAIL_MASK && t->mask[at] <= 0.0f ? 0.0f : sum;
 }
 
-/* For 16 sums that become elements AT .. AT + 15; BIAS holds one number a lane. */
-static inline float16 tail16(const tail_inputs *t, float16 sum, float16 bias, size_t at) {
-    sum += bias;
-    if (t->flags & TAIL_RESIDUAL) sum += vload16(0, t->residual + at);
-    sum = sum < t->low ? (float16)(t->low) : sum;
-    if (t->flags & TAIL_MASK) sum = vload16(0, t->mask + at) <= 0.0f ? (float16)(0.0f) : sum;
-    return sum;
-}
+/* For N sums that become elements AT .. AT + N - 1; BIAS holds one number a lane. */
+#define TAIL_VECTOR(N)                                                                                                 \
+    static inline float##N tail##N(const tail_inputs *t, float##N sum, float##N bias, size_t at) {                     \
+        sum += bias;                                                                                                   \
+        if (t->flags & TAIL_RESIDUAL) sum += vload##N(0, t->residual + at);                                            \
+        sum = sum < t->low ? (float##N)(t->low) : sum;                                                                 \
+        if (t->flags & TAIL_MASK) sum = vload##N(0, t->mask + at) <= 0.0f ? (float##N)(0.0f) : sum;                    \
+        return sum;                                                                                                    \
+    }
+
+TAIL_VECTOR(4)
+TAIL_VECTOR(8)
+TAIL_VECTOR(16)
 
 #endif
