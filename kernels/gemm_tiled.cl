@@ -1,51 +1,87 @@
-/* C = op(A) op(B) for GPU-like devices: a group of SIDE x SIDE work-items computes a square of C of 4 SIDE a side, 4 x 4
- * elements each, from tiles of A and B that it brings into local memory DEPTH steps at a time.
+/* C = op(A) op(B) for GPU-like devices, by register-blocked tiles (tile.h).
  *
  * Element (row, k) of op(A) is at row * a_row_step + k * a_k_step, element (k, column) of op(B) at
- * k * b_k_step + column * b_column_step. Neighbouring work-items load neighbouring floats either way. */
-#include "fma.h"
+ * k * b_k_step + column * b_column_step. Whichever step is 1, neighbouring work-items fetch neighbouring floats. */
+#include "tail.h"
+#include "tile.h"
 
-#ifndef SIDE
-#define SIDE 16
-#endif
-#define TILE (4 * SIDE)
-#define DEPTH 16
+/* A work-item's share of a matrix's tiles: element (line, step), and those one jump, two jumps and so on farther. */
+typedef struct share {
+    int line, step, line_jump, step_jump;
+} share;
 
-/* TILE lines (rows of A, columns of B) of DEPTH steps, zero outside the matrix: to[step][line]. */
-static inline void load_lines(const __global float *restrict from, int lines, int depth, int line_step, int k_step,
-                              __local float (*restrict to)[TILE + 1]) {
-    const int item = (int)(get_local_id(1) * SIDE + get_local_id(0));
-    for (int i = item; i < TILE * DEPTH; i += SIDE * SIDE) {
-        const int line = k_step == 1 ? i / DEPTH : i % TILE, step = k_step == 1 ? i % DEPTH : i / TILE;
-        const bool inside = line < lines && step < depth;
-        to[step][line] = inside ? from[(size_t)line * line_step + (size_t)step * k_step] : 0.0f;
+/* Of tiles of LINES lines. */
+static inline share share_of(int item, int lines, int k_step) {
+    share along_k = { item / DEPTH, item % DEPTH, ITEMS / DEPTH, 0 };
+    share along_lines = { item % lines, item / lines, 0, ITEMS / lines };
+    return k_step == 1 ? along_k : along_lines;
+}
+
+/* The share of the tile at FROM, of which LINES lines and DEPTH_LEFT steps are in the matrix. Lines beyond repeat the last:
+ * what becomes of them is not stored; steps beyond are zero. Every load is made: loads without branches overlap. */
+INLINE void fetch(const __global float *from, share s, int lines, int depth_left, int line_step, int k_step, int pieces,
+                  float *to) {
+    UNROLL
+    for (int j = 0; j < pieces; j++) {
+        const int line = min(s.line + j * s.line_jump, lines - 1), step = s.step + j * s.step_jump;
+        const float value = from[(size_t)line * line_step + (size_t)min(step, depth_left - 1) * k_step];
+        to[j] = step < depth_left ? value : 0.0f;
     }
 }
 
-__kernel __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) void
-multiply_tiled(const __global float *restrict a, const __global float *restrict b, __global float *restrict c, int m,
-               int n, int k, int a_row_step, int a_k_step, int b_k_step, int b_column_step) {
-    __local float a_tile[DEPTH][TILE + 1], b_tile[DEPTH][TILE + 1];
-    const int x = (int)get_local_id(0), y = (int)get_local_id(1);
-    const int column = (int)get_group_id(0) * TILE, row = (int)get_group_id(1) * TILE;
-    float sum[4][4];
-    for (int i = 0; i < 4; i++)
-        for (int j = 0; j < 4; j++) sum[i][j] = 0.0f;
-    a += (size_t)row * a_row_step;
-    b += (size_t)column * b_column_step;
-    for (int k0 = 0; k0 < k; k0 += DEPTH) {
-        load_lines(a + (size_t)k0 * a_k_step, m - row, k - k0, a_row_step, a_k_step, a_tile);
-        load_lines(b + (size_t)k0 * b_k_step, n - column, k - k0, b_column_step, b_k_step, b_tile);
+INLINE void put(share s, const float *from, int pieces, int pitch, __local float *to) {
+    UNROLL
+    for (int j = 0; j < pieces; j++) to[(s.step + j * s.step_jump) * pitch + s.line + j * s.line_jump] = from[j];
+}
+
+/* Four columns of a row of C, of which ROOM are inside. */
+INLINE void store_4(const tail_inputs *tail, float4 sum, __global float *c, size_t at, int column, int room) {
+    float lanes[4];
+    vstore4(sum, 0, lanes);
+    UNROLL
+    for (int l = 0; l < 4; l++)
+        if (l < room) c[at + l] = tail1(tail, lanes[l], tail_bias_of(tail, column + l), at + l);
+}
+
+/* Group (column tile, row tile, part): part p of K begins at p * part_depth; C takes the parts one after the other. */
+__kernel GROUP_OF_ITEMS void multiply_tiled(const __global float *restrict a, const __global float *restrict b,
+                                            __global float *restrict c, int m, int n, int k, int a_row_step,
+                                            int a_k_step, int b_k_step, int b_column_step, int part_depth,
+                                            TAIL_PARAMETERS) {
+    __local float4 a_tiles[2 * A_TILE], b_tiles[2 * B_TILE];
+    const tail_inputs tail = TAIL_INPUTS;
+    const int item = (int)get_local_id(0), x = item % ITEMS_X, y = item / ITEMS_X;
+    const int column = (int)get_group_id(0) * TILE_N, row = (int)get_group_id(1) * TILE_M;
+    const int part = (int)get_group_id(2), begin = part * part_depth, depth = min(part_depth, k - begin);
+    const share of_a = share_of(item, TILE_M, a_k_step), of_b = share_of(item, TILE_N, b_k_step);
+    float a_pieces[A_PIECES], b_pieces[B_PIECES];
+    float4 sum[ROWS][COLUMN_QUADS];
+    clear_sums(sum);
+    a += (size_t)row * a_row_step + (size_t)begin * a_k_step;
+    b += (size_t)column * b_column_step + (size_t)begin * b_k_step;
+    fetch(a, of_a, m - row, depth, a_row_step, a_k_step, A_PIECES, a_pieces);
+    fetch(b, of_b, n - column, depth, b_column_step, b_k_step, B_PIECES, b_pieces);
+    for (int left = depth, tile = 0; left > 0; left -= DEPTH, tile ^= 1) {
+        put(of_a, a_pieces, A_PIECES, PITCH_M, (__local float *)(a_tiles + tile * A_TILE));
+        put(of_b, b_pieces, B_PIECES, PITCH_N, (__local float *)(b_tiles + tile * B_TILE));
         barrier(CLK_LOCAL_MEM_FENCE);
-        for (int step = 0; step < DEPTH; step++)
-            for (int i = 0; i < 4; i++)
-                for (int j = 0; j < 4; j++)
-                    sum[i][j] = FMA(a_tile[step][y + i * SIDE], b_tile[step][x + j * SIDE], sum[i][j]);
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
-    for (int i = 0; i < 4; i++)
-        for (int j = 0; j < 4; j++) {
-            const int to_row = row + y + i * SIDE, to_column = column + x + j * SIDE;
-            if (to_row < m && to_column < n) c[(size_t)to_row * n + to_column] = sum[i][j];
+        if (left > DEPTH) {
+            a += (size_t)DEPTH * a_k_step;
+            b += (size_t)DEPTH * b_k_step;
+            fetch(a, of_a, m - row, left - DEPTH, a_row_step, a_k_step, A_PIECES, a_pieces);
+            fetch(b, of_b, n - column, left - DEPTH, b_column_step, b_k_step, B_PIECES, b_pieces);
         }
+        multiply_tiles(a_tiles + tile * A_TILE, b_tiles + tile * B_TILE, x, y, sum);
+    }
+    c += (size_t)part * m * n;
+    UNROLL
+    for (int i = 0; i < ROWS; i++) {
+        const int to_row = row + ROW_OF(y, i);
+        UNROLL
+        for (int q = 0; q < COLUMN_QUADS; q++) {
+            const int to_column = column + COLUMN_OF(x, q);
+            if (to_row < m)
+                store_4(&tail, sum[i][q], c, (size_t)to_row * n + to_column, to_column, n - to_column);
+        }
+    }
 }

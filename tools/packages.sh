@@ -1,8 +1,9 @@
 # shellcheck shell=sh
-# What Clade needs from the system, in one list for tools/quickstart and tools/check (which source this file).
+# What Clade needs from the system, in one list for tools/quickstart, tools/check and tools/vendors (which source this file).
 #
-# A row: who needs it (build or check), how to see that it is there, and its package in Debian and Ubuntu, Fedora, Arch.
+# A row: who needs it (build, check or vendors), how to see that it is there, and its package in Debian and Ubuntu, Fedora, Arch.
 #   command:NAME   a program on the PATH        library:FILE   a shared library the loader knows
+#   file:PATH      a file
 #   header:FILE    a C header                   icd:           any OpenCL driver
 #   fuzzer:        clang links libFuzzer
 needs='
@@ -22,6 +23,11 @@ build header:sha256.h            libmd-dev         libmd-devel           libmd
 check command:clang              clang             clang                 clang
 check fuzzer:                    libclang-rt-dev   compiler-rt           compiler-rt
 check command:clang-format-14    clang-format-14   clang-tools-extra     clang
+vendors command:clang-15         clang-15          clang                 clang
+vendors command:llvm-spirv-15    llvm-spirv-15     spirv-llvm-translator spirv-llvm-translator
+vendors command:spirv-val        spirv-tools       spirv-tools           spirv-tools
+vendors file:/usr/lib/clc/nvptx64--nvidiacl.bc libclc-15 libclc          libclc
+vendors file:/usr/lib/x86_64-linux-gnu/amdgcn/bitcode/ocml.bc rocm-device-libs rocm-device-libs rocm-device-libs
 '
 
 # Whether the thing that PROBE names is present.
@@ -29,6 +35,7 @@ present() {
     what=${1#*:}
     case $1 in
     command:*) command -v "$what" > /dev/null ;;
+    file:*) [ -f "$what" ] ;;
     header:*) echo "#include <$what>" | cc -x c -E - > /dev/null 2>&1 ;;
     library:*) PATH=$PATH:/sbin:/usr/sbin ldconfig -p | grep -q "$what" ;;
     icd:*) [ -n "${OCL_ICD_VENDORS:-}" ] || ls /etc/OpenCL/vendors/*.icd > /dev/null 2>&1 ;;
@@ -39,7 +46,7 @@ present() {
     esac
 }
 
-# The rows of PURPOSE (build; check includes build) whose thing is absent.
+# The rows of PURPOSE (build; every other one includes build) whose thing is absent.
 absent_rows() {
     echo "$needs" | while read -r purpose probe names; do
         case $purpose in

@@ -83,6 +83,23 @@ static clade_status read_extensions(clade_device *device) {
     return status;
 }
 
+static void lower(size_t *value, size_t limit) {
+    if (*value > limit) *value = limit;
+}
+
+/* Under CLADE_TREAT_AS=gpu a CPU is taken for a GPU, with a GPU's limits, or those of gpu:ITEMS:BYTES for a group: for
+ * testing what GPUs are given without one. */
+static void treat_as(const char *kind, clade_capabilities *can) {
+    size_t items = 1024, local_memory = 48 * 1024;
+    if (kind == NULL || strncmp(kind, "gpu", 3) != 0) return;
+    sscanf(kind, "gpu:%zu:%zu", &items, &local_memory);
+    can->is_cpu = can->local_memory_is_memory = can->unified_memory = false;
+    for (int i = 0; i < 3; i++)
+        lower(&can->max_group_sizes[i], items);
+    lower(&can->max_group_size, items);
+    lower(&can->local_memory, local_memory);
+}
+
 clade_status clade_capabilities_read(clade_device *device) {
     clade_capabilities *out = &device->capabilities;
     cl_device_local_mem_type local_type = CL_LOCAL;
@@ -122,5 +139,6 @@ clade_status clade_capabilities_read(clade_device *device) {
     out->largest_allocation = (size_t)largest;
     out->slice_alignment = alignment_bits / 8 > 128 ? alignment_bits / 8 : 128;
     out->float_vector = vector > 0 ? vector : 1;
+    treat_as(clade_environment("CLADE_TREAT_AS"), out);
     return read_extensions(device);
 }

@@ -2,9 +2,6 @@
  * does not change when another is added, and are rounded to float32 so that kernel and reference start alike. */
 #include "exec/cases.h"
 
-#include "base/random.h"
-
-#include <math.h>
 #include <stdio.h>
 
 static clade_dtype dtype_of(clade_fill fill) {
@@ -49,52 +46,25 @@ clade_status clade_case_build(clade_context *context, const clade_op *op, const 
     return CLADE_OK;
 }
 
-/* Multiples of 1/64, in random order around zero. */
-static clade_status fill_distinct(clade_context *context, clade_random *random, double *data, int64_t count) {
-    if (count > INT32_MAX)
-        return clade_fail(context, CLADE_ERROR_ARGUMENT, "a test array of %lld elements is too large",
-                          (long long)count);
-    for (int64_t i = 0; i < count; i++) {
-        int64_t place = clade_random_below(random, (uint32_t)(i + 1)); /* Fisher and Yates, from inside out */
-        data[i] = data[place];
-        data[place] = (double)(i - count / 2) / 64.0;
+clade_value clade_case_fuse(const clade_case_graph *built) {
+    clade_graph *graph = built->graph;
+    const clade_node *node = clade_value_node(built->y);
+    clade_fused_step *step = clade_arena_allocate(&graph->arena, 1, sizeof *step);
+    int32_t *outputs = clade_arena_allocate(&graph->arena, 1, sizeof *outputs);
+    if (step == NULL || outputs == NULL) {
+        clade_fail_memory(graph->context, sizeof *step, "a test's graph");
+        return CLADE_NO_VALUE;
     }
-    return CLADE_OK;
-}
-
-static double draw(clade_random *random, clade_fill fill, int64_t label_bound) {
-    double u = clade_random_uniform(random);
-    switch (fill) {
-    case CLADE_FILL_POSITIVE:
-        return 0.5 + 1.5 * u;
-    case CLADE_FILL_NONZERO:
-        return u < 0.5 ? -0.1 - 1.8 * u : 0.1 + 1.8 * (u - 0.5);
-    case CLADE_FILL_LABELS:
-        return floor(u * (double)(label_bound > 0 ? label_bound : 1));
-    default:
-        return 2.0 * u - 1.0;
+    *step = (clade_fused_step){ .op = node->op, .node = node };
+    for (int32_t i = 0; i < built->input_count && i < 4; i++) {
+        step->arguments[i] = i;
     }
-}
-
-/* Seed low and high, step low and high, first sample; the rest zeros. */
-static void fill_random_state(clade_random *random, double *data, int64_t count) {
-    for (int64_t i = 0; i < count; i++) {
-        data[i] = i < 2 ? (double)(int32_t)clade_random_u32(random) : i == 2 ? 7 : i == 4 ? 100 : 0;
-    }
-}
-
-clade_status clade_fill_array(clade_context *context, clade_fill fill, int64_t label_bound, const char *name,
-                              uint64_t seed, double *data, int64_t count) {
-    clade_random random = clade_random_stream(seed, name, 0);
-    if (fill == CLADE_FILL_DISTINCT) return fill_distinct(context, &random, data, count);
-    if (fill == CLADE_FILL_RANDOM_STATE) {
-        fill_random_state(&random, data, count);
-        return CLADE_OK;
-    }
-    for (int64_t i = 0; i < count; i++) {
-        data[i] = (double)(float)draw(&random, fill, label_bound);
-    }
-    return CLADE_OK;
+    if (node->op->pointwise->parameters != NULL)
+        node->op->pointwise->parameters(node, built->binding, step->parameters);
+    clade_fused_attributes attributes = {
+        .step_count = 1, .output_count = 1, .steps = step, .outputs = outputs, .dims = node->outputs[0].dims
+    };
+    return clade_append(graph, &clade_op_fused, "", &attributes, built->inputs, (uint32_t)built->input_count);
 }
 
 clade_status clade_case_fill(clade_context *context, const clade_op *op, const clade_case *one, int index, double *data,

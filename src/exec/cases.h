@@ -2,7 +2,7 @@
 #ifndef CLADE_EXEC_CASES_H
 #define CLADE_EXEC_CASES_H
 
-#include "ops/op.h"
+#include "tune/fill.h"
 
 typedef struct clade_case_graph {
     clade_graph *graph;
@@ -16,12 +16,11 @@ typedef struct clade_case_graph {
 clade_status clade_case_build(clade_context *context, const clade_op *op, const clade_case *one,
                               clade_case_graph *built);
 
+/* The `fused` node of one step that stands for the point-wise node Y: point-wise rows have no implementation of their own. */
+clade_value clade_case_fuse(const clade_case_graph *built);
+
 /* Input INDEX of the case: COUNT numbers that float32 (or int32) holds exactly, always the same. */
 clade_status clade_case_fill(clade_context *context, const clade_op *op, const clade_case *one, int index, double *data,
                              int64_t count);
-
-/* Fills DATA as FILL says from the stream of NAME. */
-clade_status clade_fill_array(clade_context *context, clade_fill fill, int64_t label_bound, const char *name,
-                              uint64_t seed, double *data, int64_t count);
 
 #endif
