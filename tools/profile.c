@@ -1,7 +1,9 @@
-/* clade profile: where the time of a step goes, kernel by kernel, as a share of what the device can do. */
+/* clade profile: where the time of a step goes, kernel by kernel and layer by layer, as a share of what the device can
+ * do. */
 #include "report.h"
 #include "workload.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +62,34 @@ static bool print_rows(const clade_profile *profile, const clade_roof *roof) {
     return table_print(out) && good;
 }
 
+/* Layer by layer in the order of a step. */
+static bool print_layers(const clade_profile *profile, const clade_roof *roof) {
+    table *out = table_new(8, 0xfe);
+    table_add(out, "layer", "forward", "backward", "update", "together", "share", "compute", "of roof");
+    table_rule(out);
+    for (size_t i = 0; i < profile->layer_count; i++) {
+        const clade_profile_layer *layer = &profile->layers[i];
+        const char *phases[CLADE_PHASE_COUNT];
+        for (int phase = 0; phase < CLADE_PHASE_COUNT; phase++)
+            phases[phase] = layer->phase_seconds[phase] > 0 ? words_seconds(layer->phase_seconds[phase]) : "";
+        speed compute = speed_of(layer->flops, layer->seconds, roof->flops, "FLOP/s");
+        char share[16];
+        snprintf(share, sizeof share, "%.1f %%", 100 * layer->seconds / profile->seconds);
+        table_add(out, layer->name[0] != '\0' ? layer->name : "(none)", phases[CLADE_PHASE_FORWARD],
+                  phases[CLADE_PHASE_BACKWARD], phases[CLADE_PHASE_UPDATE], words_seconds(layer->seconds), share,
+                  compute.rate, compute.share);
+    }
+    printf("\n");
+    return table_print(out);
+}
+
+/* What a whole step takes beyond its commands: launching them, and the device idle between them. Not below 0, which it
+ * would be where commands are slower alone. */
+static double overhead_of(const clade_profile *profile) {
+    double seconds = profile->step_seconds - profile->seconds;
+    return seconds > 0 ? seconds : 0;
+}
+
 static void print_totals(const clade_profile *profile, int64_t batch) {
     double forward = profile->phase_seconds[CLADE_PHASE_FORWARD];
     printf("\n");
@@ -74,6 +104,55 @@ static void print_totals(const clade_profile *profile, int64_t batch) {
     printf("%-10s %10s  each command waited for\n%-10s %10s  whole, %.0f images/s\n", "sum",
            words_seconds(profile->seconds), "step", words_seconds(profile->step_seconds),
            (double)batch / profile->step_seconds);
+    printf("%-10s %10s  %5.1f %% of the step, which launches %zu commands\n", "overhead",
+           words_seconds(overhead_of(profile)), 100 * overhead_of(profile) / profile->step_seconds, profile->row_count);
+}
+
+/* Work in SECONDS, its rates, and their shares of the roof; null where nothing is counted. */
+static void add_speed(json *report, cJSON *object, double seconds, double flops, double bytes, const clade_roof *roof) {
+    const double none = (double)NAN;
+    double compute = flops > 0 && seconds > 0 ? flops / seconds : none;
+    double memory = bytes > 0 && seconds > 0 ? bytes / seconds : none;
+    json_number(report, object, "flops", flops);
+    json_number(report, object, "bytes", bytes);
+    json_number(report, object, "gflops", compute * 1e-9);
+    json_number(report, object, "gb_per_second", memory * 1e-9);
+    json_number(report, object, "compute_share", compute / roof->flops);
+    json_number(report, object, "memory_share", memory / roof->bytes);
+}
+
+static void add_phases(json *report, cJSON *object, const double seconds[CLADE_PHASE_COUNT]) {
+    for (int phase = 0; phase < CLADE_PHASE_COUNT; phase++) {
+        char key[32];
+        snprintf(key, sizeof key, "%s_ms", clade_phase_name((clade_phase)phase));
+        json_number(report, object, key, seconds[phase] * 1e3);
+    }
+}
+
+static void add_layers(json *report, const clade_profile *profile, const clade_roof *roof) {
+    cJSON *layers = json_array(report, report->root, "layers");
+    for (size_t i = 0; i < profile->layer_count; i++) {
+        const clade_profile_layer *from = &profile->layers[i];
+        cJSON *layer = json_object(report, layers, NULL);
+        json_text(report, layer, "name", from->name);
+        json_number(report, layer, "ms", from->seconds * 1e3);
+        add_phases(report, layer, from->phase_seconds);
+        add_speed(report, layer, from->seconds, from->flops, from->bytes, roof);
+    }
+}
+
+static void add_rows(json *report, const clade_profile *profile, const clade_roof *roof) {
+    cJSON *rows = json_array(report, report->root, "rows");
+    for (size_t i = 0; i < profile->row_count; i++) {
+        const clade_profile_row *from = &profile->rows[i];
+        cJSON *row = json_object(report, rows, NULL);
+        json_text(report, row, "operator", from->label);
+        json_text(report, row, "kernel", from->kernel);
+        json_text(report, row, "layer", from->layer);
+        json_text(report, row, "phase", clade_phase_name(from->phase));
+        json_number(report, row, "ms", from->seconds * 1e3);
+        add_speed(report, row, from->seconds, from->flops, from->bytes, roof);
+    }
 }
 
 static bool print_json(const workload *w, const char *device, int64_t batch, const clade_profile *profile,
@@ -87,22 +166,10 @@ static bool print_json(const workload *w, const char *device, int64_t batch, con
     json_number(&report, root, "roof_gb_per_second", roof->bytes * 1e-9);
     json_number(&report, root, "step_ms", profile->step_seconds * 1e3);
     json_number(&report, root, "sum_ms", profile->seconds * 1e3);
-    for (int phase = 0; phase < CLADE_PHASE_COUNT; phase++) {
-        char key[32];
-        snprintf(key, sizeof key, "%s_ms", clade_phase_name((clade_phase)phase));
-        json_number(&report, root, key, profile->phase_seconds[phase] * 1e3);
-    }
-    cJSON *rows = json_array(&report, root, "rows");
-    for (size_t i = 0; i < profile->row_count; i++) {
-        const clade_profile_row *from = &profile->rows[i];
-        cJSON *row = json_object(&report, rows, NULL);
-        json_text(&report, row, "operator", from->label);
-        json_text(&report, row, "kernel", from->kernel);
-        json_text(&report, row, "phase", clade_phase_name(from->phase));
-        json_number(&report, row, "ms", from->seconds * 1e3);
-        json_number(&report, row, "flops", from->flops);
-        json_number(&report, row, "bytes", from->bytes);
-    }
+    json_number(&report, root, "overhead_ms", overhead_of(profile) * 1e3);
+    add_phases(&report, root, profile->phase_seconds);
+    add_layers(&report, profile, roof);
+    add_rows(&report, profile, roof);
     return json_print(&report);
 }
 
@@ -118,10 +185,10 @@ static outcome profile_workload(const invocation *call, workload *w, clade_devic
     } else if (given->json) {
         if (!print_json(w, clade_device_name(device), batch, profile, &roof)) result = FAILED;
     } else {
-        printf("%s, %s of %lld images on %s\nroof: %s, %s\n\n", w->model->name, given->infer ? "inference" : "a step",
-               (long long)batch, clade_device_name(device), words_rate(roof.flops, "FLOP/s"),
-               words_rate(roof.bytes, "B/s"));
-        if (!print_rows(profile, &roof)) result = FAILED;
+        printf("%s, %s of %lld images on %s\nroof: %s, %s to and from memory (caches are faster)\n\n", w->model->name,
+               given->infer ? "inference" : "a step", (long long)batch, clade_device_name(device),
+               words_rate(roof.flops, "FLOP/s"), words_rate(roof.bytes, "B/s"));
+        if (!print_rows(profile, &roof) || !print_layers(profile, &roof)) result = FAILED;
         if (result == DONE) print_totals(profile, batch);
     }
     clade_profile_free(profile);

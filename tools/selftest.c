@@ -3,12 +3,13 @@
 #include "report.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct arguments {
     bool json, list, quiet, separate, stop;
     int64_t largest;
-    const char *device;
+    const char *device, *kernels;
 } arguments;
 
 /* Failures that are named in the closing line. */
@@ -91,15 +92,25 @@ static outcome finish(const invocation *call, progress *p, const char *device, c
     return result;
 }
 
-static outcome run(invocation *call) {
-    const arguments *given = call->arguments;
-    if (given->list) return list();
-    outcome result = check_names(call);
-    if (result != DONE) return result;
-    clade_device *device = NULL;
-    result = open_device(call, given->device, &device);
-    if (result != DONE) return result;
+/* The words of LIST between commas, COUNT of them; the words lie behind the pointers. The caller frees. NULL when memory
+ * is short. */
+static const char **split(const char *list, size_t *count) {
+    size_t length = strlen(list), words = 1;
+    for (size_t i = 0; i < length; i++)
+        words += list[i] == ',';
+    const char **split = malloc(words * sizeof *split + length + 1);
+    if (split == NULL) return NULL;
+    char *text = (char *)(void *)(split + words);
+    memcpy(text, list, length + 1);
+    for (*count = 0; *count < words; text += strlen(text) + 1) {
+        text[strcspn(text, ",")] = '\0';
+        split[(*count)++] = text;
+    }
+    return split;
+}
 
+static outcome test(const invocation *call, clade_device *device, const char *const *kernels, size_t kernel_count) {
+    const arguments *given = call->arguments;
     progress p = { .json = given->json, .quiet = given->quiet };
     if (p.json) {
         p.report = json_new();
@@ -114,15 +125,29 @@ static outcome run(invocation *call) {
         .stop_at_failure = given->stop,
         .report = report,
         .user = &p,
+        .kernels = kernels,
+        .kernel_count = kernel_count,
     };
     clade_verify_summary summary = { .passed = 0 };
-    if (clade_selftest(device, &options, &summary) != CLADE_OK) {
-        result = failed(call);
-        cJSON_Delete(p.report.root);
-    } else {
-        result = finish(call, &p, clade_device_name(device), &summary);
-    }
+    if (clade_selftest(device, &options, &summary) == CLADE_OK)
+        return finish(call, &p, clade_device_name(device), &summary);
+    cJSON_Delete(p.report.root);
+    return failed(call);
+}
+
+static outcome run(invocation *call) {
+    const arguments *given = call->arguments;
+    if (given->list) return list();
+    outcome result = check_names(call);
+    if (result != DONE) return result;
+    size_t kernel_count = 0;
+    const char **kernels = given->kernels != NULL ? split(given->kernels, &kernel_count) : NULL;
+    if (given->kernels != NULL && kernels == NULL) return failed_because(call, "memory is short for --kernels");
+    clade_device *device = NULL;
+    result = open_device(call, given->device, &device);
+    if (result == DONE) result = test(call, device, kernels, kernel_count);
     clade_device_close(device);
+    free((void *)kernels);
     return result;
 }
 
@@ -132,6 +157,8 @@ static const option options[] = {
     { "--quiet", OPTION_FLAG, offsetof(arguments, quiet), NULL, 0, "only failures and the counts" },
     { "--largest", OPTION_INTEGER, offsetof(arguments, largest), "N", 1,
       "leave out cases with an array of more elements" },
+    { "--kernels", OPTION_TEXT, offsetof(arguments, kernels), "LIST", 0,
+      "only what launches one of these: FILE:KERNEL or FILE, with commas between" },
     { "--separate", OPTION_FLAG, offsetof(arguments, separate), NULL, 0,
       "every array in a buffer of its own, unwritten: for memory checkers" },
     { "--stop", OPTION_FLAG, offsetof(arguments, stop), NULL, 0, "end at the first failure" },

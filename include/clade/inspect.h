@@ -3,6 +3,7 @@
 #define CLADE_INSPECT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "clade/device.h"
 #include "clade/graph.h"
@@ -55,6 +56,34 @@ CLADE_API clade_status clade_explain(clade_session *session, const clade_value *
                                      const clade_explain_options *options, char **text);
 CLADE_API void clade_text_release(clade_context *context, char *text);
 
+/* ---- kernels: what would be compiled for a device, for compilers of other devices ---- */
+
+#define CLADE_NO_PROGRAM SIZE_MAX /* the program of what a library enqueues */
+
+typedef struct clade_kernel_use {
+    const char *op, *implementation;
+    int configuration;
+    size_t program;      /* number of the source and options that hold the kernel */
+    const char *name;    /* the kernel */
+    const char *title;   /* the kernel's file, or what stands for one where the source is generated */
+    const char *source;  /* with everything that it includes; NULL when the program was reported before */
+    const char *options; /* of the compiler; "" for none */
+    size_t local_bytes;  /* of local memory that the host adds to the kernel's own */
+    size_t group;        /* work-items of a group; 0: as many as suit the launch */
+} clade_kernel_use;
+
+typedef struct clade_kernel_list_options {
+    size_t size;
+    void (*report)(void *user, const clade_kernel_use *use);
+    void *user;
+} clade_kernel_list_options;
+
+/* Reports every kernel of every implementation that DEVICE's capabilities accept, over the operators' own test cases, once
+ * for each operator, implementation and configuration; nothing is compiled. Then, unless SESSION is NULL, those of the run
+ * that RUN describes, with the implementations that it would take. */
+CLADE_API clade_status clade_kernel_list(clade_device *device, clade_session *session, const clade_run_options *run,
+                                         const clade_kernel_list_options *options);
+
 /* ---- what a device can do, measured ---- */
 
 typedef struct clade_roof {
@@ -78,14 +107,26 @@ CLADE_API const char *clade_phase_name(clade_phase phase); /* "forward", "backwa
 typedef struct clade_profile_row {
     const char *label;  /* "conv1 conv2d direct" */
     const char *kernel; /* the kernel's name; "" for what a library enqueues */
+    const char *layer;  /* "conv1"; "" when it belongs to none */
     clade_phase phase;
     double seconds; /* the median over the steps */
     double flops, bytes;
 } clade_profile_row;
 
+/* The rows of one layer together. What has no name of its own (an activation, a bias's gradient, a point-wise chain)
+ * belongs to the layer whose result it takes first, an update to the layer whose state it sets. */
+typedef struct clade_profile_layer {
+    const char *name; /* "" for the rows of no layer */
+    double phase_seconds[CLADE_PHASE_COUNT];
+    double seconds; /* sum of the phases */
+    double flops, bytes;
+} clade_profile_layer;
+
 typedef struct clade_profile {
     const clade_profile_row *rows; /* a row for each command of a step, in order */
     size_t row_count;
+    const clade_profile_layer *layers; /* in the order of their first rows */
+    size_t layer_count;
     double seconds; /* sum of the rows */
     double phase_seconds[CLADE_PHASE_COUNT];
     double step_seconds; /* of a step run whole, commands not waited for one by one: the median */
@@ -96,7 +137,8 @@ typedef struct clade_profile {
 CLADE_API clade_status clade_profile_new(clade_session *session, const clade_run_options *options, int64_t steps,
                                          clade_profile **profile);
 CLADE_API void clade_profile_free(clade_profile *profile);
-/* Writes the rows as a trace for Chrome's viewer (chrome://tracing, ui.perfetto.dev). */
+/* Writes the rows, one after the other, as a trace for Chrome's viewer (chrome://tracing, ui.perfetto.dev): a track of
+ * phases, one of layers and one of kernels. */
 CLADE_API clade_status clade_profile_write_trace(clade_context *context, const clade_profile *profile,
                                                  const char *path);
 /* Opens a device so that its own clock times commands; slower steps, otherwise as clade_device_open(). */

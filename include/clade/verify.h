@@ -47,6 +47,9 @@ typedef struct clade_selftest_options {
     bool stop_at_failure;
     void (*report)(void *user, const clade_selftest_result *result); /* NULL: only the summary */
     void *user;
+    const char *const *kernels; /* "pool.cl:max_rows", or a file's name for all its kernels: only what launches one of
+                                   these, and nothing is said about the rest; none: everything */
+    size_t kernel_count;
 } clade_selftest_options;
 
 /* Runs every implementation of every chosen row (a point-wise row through the generated kernel) on every case that it

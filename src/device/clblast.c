@@ -288,6 +288,8 @@ static clade_status record(clade_commands *commands, const char *label, const cl
 clade_status clade_clblast_gemm(clade_commands *commands, const char *label, const clade_gemm *gemm) {
     clade_device *device = clade_commands_device(commands);
     const char *why = NULL;
+    if (clade_commands_sketched(commands, &(clade_launch){ .title = "clblast", .source = "", .kernel = "gemm" }))
+        return CLADE_OK;
     if (!clade_clblast_available(device, &why))
         return clade_fail(device->context, CLADE_ERROR_UNSUPPORTED,
                           "%s: no CLBlast: %s; install it (apt-get install libclblast1)", label, why);

@@ -27,7 +27,9 @@ struct clade_commands {
     clade_arena arena; /* labels and data */
     command *list;
     size_t count, capacity;
-    size_t launched; /* commands that have run before; they lead the list */
+    size_t launched;                                      /* commands that have run before; they lead the list */
+    void (*note)(void *user, const clade_launch *launch); /* of a list that only tells what would be in it */
+    void *user;
 };
 
 clade_status clade_commands_new(clade_device *device, clade_commands **out) {
@@ -37,6 +39,21 @@ clade_status clade_commands_new(clade_device *device, clade_commands **out) {
     commands->device = device;
     commands->arena.context = device->context;
     return CLADE_OK;
+}
+
+clade_status clade_commands_new_sketch(clade_device *device, void (*note)(void *user, const clade_launch *launch),
+                                       void *user, clade_commands **out) {
+    clade_status status = clade_commands_new(device, out);
+    if (status != CLADE_OK) return status;
+    (*out)->note = note;
+    (*out)->user = user;
+    return CLADE_OK;
+}
+
+bool clade_commands_sketched(clade_commands *commands, const clade_launch *launch) {
+    if (commands->note == NULL) return false;
+    if (launch != NULL) commands->note(commands->user, launch);
+    return true;
 }
 
 void clade_commands_free(clade_commands *commands) {
@@ -99,6 +116,7 @@ static clade_status enqueue_launch(clade_device *device, command *self, cl_event
 
 clade_status clade_commands_launch(clade_commands *commands, const clade_launch *launch) {
     clade_device *device = commands->device;
+    if (clade_commands_sketched(commands, launch)) return CLADE_OK;
     command made = { .enqueue = enqueue_launch, .flops = launch->flops, .bytes = launch->bytes };
     clade_launch named = *launch;
     if (named.label == NULL) named.label = named.kernel;
@@ -120,6 +138,7 @@ clade_status clade_commands_call(clade_commands *commands, const char *label, do
                                  clade_status (*call)(clade_device *device, void *data), const void *data,
                                  size_t bytes) {
     command made = { .enqueue = enqueue_call, .flops = flops, .call = call };
+    if (clade_commands_sketched(commands, NULL)) return CLADE_OK;
     made.data = clade_arena_copy(&commands->arena, data, bytes);
     if (made.data == NULL) return clade_fail_memory(commands->device->context, bytes, label);
     return append(commands, label, &made);
@@ -135,6 +154,7 @@ static clade_status enqueue_copy(clade_device *device, command *self, cl_event *
 
 clade_status clade_commands_copy(clade_commands *commands, const char *label, const clade_buffer *from,
                                  const clade_buffer *to, size_t bytes) {
+    if (clade_commands_sketched(commands, NULL)) return CLADE_OK;
     if (bytes == 0 || bytes > from->bytes || bytes > to->bytes)
         return clade_fail(commands->device->context, CLADE_ERROR_ARGUMENT,
                           "%s: a copy of %zu bytes from a buffer of %zu to one of %zu", label, bytes, from->bytes,
@@ -155,6 +175,7 @@ static clade_status enqueue_fill(clade_device *device, command *self, cl_event *
 
 clade_status clade_commands_fill(clade_commands *commands, const char *label, const clade_buffer *buffer,
                                  uint8_t byte) {
+    if (clade_commands_sketched(commands, NULL)) return CLADE_OK;
     if (buffer->memory == NULL)
         return clade_fail(commands->device->context, CLADE_ERROR_ARGUMENT, "%s: a fill of an empty buffer", label);
     const command made = {
@@ -165,13 +186,6 @@ clade_status clade_commands_fill(clade_commands *commands, const char *label, co
 
 /* ---- running ---- */
 
-/* Tells the programs once that their kernels run. */
-static void note_launched(clade_commands *commands) {
-    for (; commands->launched < commands->count; commands->launched++)
-        if (commands->list[commands->launched].launch.program != NULL)
-            clade_programs_launched(commands->device, commands->list[commands->launched].launch.program);
-}
-
 /* The first run of a list, each command waited for: drivers compile at a first launch, and PoCL (3.1 at least) aborts in
  * pocl_release_dlhandle_cache() when it loads a kernel for a wider range while the same kernel is under way. */
 static clade_status run_first(clade_commands *commands) {
@@ -180,10 +194,8 @@ static clade_status run_first(clade_commands *commands) {
         status = commands->list[i].enqueue(commands->device, &commands->list[i], NULL);
         if (status == CLADE_OK) status = clade_device_finish(commands->device);
     }
-    if (status != CLADE_OK) return status;
-    note_launched(commands);
-    clade_programs_save(commands->device, false);
-    return CLADE_OK;
+    if (status == CLADE_OK) commands->launched = commands->count;
+    return status;
 }
 
 clade_status clade_commands_enqueue(clade_commands *commands) {
@@ -229,6 +241,6 @@ clade_status clade_commands_time(clade_commands *commands, clade_command_time *t
                                          .flops = timed->flops,
                                          .bytes = timed->bytes };
     }
-    if (status == CLADE_OK) note_launched(commands);
+    if (status == CLADE_OK) commands->launched = commands->count;
     return status;
 }

@@ -1,4 +1,4 @@
-/* Opening and closing a device: an OpenCL context and one in-order queue for it. */
+/* Opening and closing a device: an OpenCL context and one in-order queue for it; waiting for what was enqueued. */
 #include "device/state.h"
 
 #include <string.h>
@@ -55,25 +55,31 @@ clade_status clade_device_open_profiling(clade_context *context, size_t index, c
     return open_device(context, index, true, device);
 }
 
+static cl_int finish(clade_device *device) {
+    cl_int moved = CL_SUCCESS;
+    if (device->transfers != NULL) moved = clade_cl_Finish(device->opencl, device->transfers);
+    cl_int worked = clade_cl_Finish(device->opencl, device->queue);
+    return moved != CL_SUCCESS ? moved : worked;
+}
+
 void clade_device_close(clade_device *device) {
     if (device == NULL) return;
     if (device->queue != NULL) {
         /* Work still running would use what is released below. */
-        cl_int code = clade_cl_Finish(device->opencl, device->queue);
-        if (code == CL_SUCCESS) clade_programs_save(device, true);
+        if (finish(device) == CL_SUCCESS) clade_programs_save(device);
     }
     clade_clblast_forget(device);
     clade_programs_free(device);
     clade_memory_free(device);
+    if (device->transfers != NULL) clade_cl_ReleaseCommandQueue(device->opencl, device->transfers);
     if (device->queue != NULL) clade_cl_ReleaseCommandQueue(device->opencl, device->queue);
     if (device->cl_context != NULL) clade_cl_ReleaseContext(device->opencl, device->cl_context);
     clade_free(device->context, device);
 }
 
 clade_status clade_device_finish(clade_device *device) {
-    cl_int code = clade_cl_Finish(device->opencl, device->queue);
+    cl_int code = finish(device);
     if (code != CL_SUCCESS) return clade_opencl_fail(device->context, "clFinish", code, "on %s", device->name);
-    clade_programs_save(device, false);
     return CLADE_OK;
 }
 

@@ -1,4 +1,4 @@
-/* An open device: capabilities, OpenCL context, one in-order queue, memory, programs, commands.
+/* An open device: capabilities, OpenCL context, one in-order queue (and one for transfers), memory, programs, commands.
  *
  * Memory: clade_buffer_new() allocates; clade_buffer_slice() cuts a sub-buffer out of a buffer, at an offset that is a
  * multiple of clade_capabilities.slice_alignment. Programs: compiled at first need, kept in memory for the device's
@@ -36,7 +36,8 @@ struct clade_device {
     cl_platform_id platform;
     cl_device_id id;
     cl_context cl_context;
-    cl_command_queue queue; /* in order; profiling when the device was opened so */
+    cl_command_queue queue;     /* in order; profiling when the device was opened so */
+    cl_command_queue transfers; /* in order; NULL until clade_buffer_enqueue_upload() needs it */
     char name[256], platform_name[256], driver[256];
     bool profiling;
     struct clade_memory *memory;     /* statistics; src/device/memory.c */
@@ -73,6 +74,12 @@ clade_status clade_buffer_fill(const clade_buffer *buffer, uint8_t byte);
 
 /* Transfers that only enqueue; DATA must stay as it is until a ticket taken afterwards is done. */
 clade_status clade_buffer_enqueue_write(const clade_buffer *buffer, const void *data, size_t bytes);
+/* The same into TO by way of LANDING (transfer.c): DATA travels at once, beside the work enqueued before, and is copied
+ * from LANDING to TO after it. LANDING, too, must be left alone until the ticket is done. */
+clade_status clade_buffer_enqueue_upload(const clade_buffer *landing, const void *data, size_t bytes,
+                                         const clade_buffer *to);
+/* Whether that pays: where host and device share memory, a write is no more than the copy. */
+bool clade_device_uploads_beside(const clade_device *device);
 
 /* A ticket: one read-back enqueued with its completion. The waiting is on a condition variable that the driver's
  * callback signals, so no OpenCL call blocks. */
@@ -147,6 +154,7 @@ typedef struct clade_launch {
     const char *kernel;
     const char *label; /* who asked: "conv1 direct"; for the profiler and error texts; copied */
     size_t global[3], local[3];
+    size_t local_memory; /* at most so many bytes are the kernel's own local variables; 0: as the driver says */
     const clade_argument *arguments;
     size_t argument_count;
     double flops, bytes; /* of one launch, for the profiler; 0: not stated */
@@ -154,6 +162,10 @@ typedef struct clade_launch {
 
 clade_status clade_commands_new(clade_device *device, clade_commands **commands);
 void clade_commands_free(clade_commands *commands);
+/* A list that stays empty: it only tells NOTE of each launch that would be appended, and neither compiles nor looks at
+ * buffers. For finding out which kernels something uses. CLBlast's are told as one launch with the title "clblast". */
+clade_status clade_commands_new_sketch(clade_device *device, void (*note)(void *user, const clade_launch *launch),
+                                       void *user, clade_commands **commands);
 
 /* Appends a launch, with everything checked that the driver would abort on: the group's size, and the kernel's own
  * local memory plus the local arguments, against the device's and the kernel's limits. Buffers must outlive the list. */

@@ -39,8 +39,6 @@ static clade_status read_limits(clade_device *device, const clade_launch *launch
     };
     cl_int code =
         clade_cl_GetKernelInfo(opencl, kernel, CL_KERNEL_NUM_ARGS, sizeof limits->arguments, &limits->arguments, NULL);
-    if (code == CL_SUCCESS)
-        code = clade_cl_GetKernelInfo(opencl, kernel, CL_KERNEL_PROGRAM, sizeof ready->program, &ready->program, NULL);
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0] && code == CL_SUCCESS; i++)
         code = clade_cl_GetKernelWorkGroupInfo(opencl, kernel, device->id, wanted[i].name, wanted[i].bytes,
                                                wanted[i].value, NULL);
@@ -139,7 +137,9 @@ static clade_status settle_sizes(clade_device *device, const clade_launch *launc
 /* ---- arguments ---- */
 
 static clade_status check_local_memory(clade_device *device, const clade_launch *launch, const kernel_limits *limits) {
-    size_t limit = device->capabilities.local_memory, total = (size_t)limits->local_memory;
+    /* rusticl (Mesa 22.3) counts a kernel's own local variables twice: what the caller knows of them comes first. */
+    size_t limit = device->capabilities.local_memory;
+    size_t total = launch->local_memory > 0 ? launch->local_memory : (size_t)limits->local_memory;
     for (size_t i = 0; i < launch->argument_count && total <= limit; i++) {
         if (launch->arguments[i].kind != CLADE_ARGUMENT_LOCAL) continue;
         size_t bytes = launch->arguments[i].bytes;

@@ -1,17 +1,20 @@
 /* Programs of a device: compiled at first need, kept in memory for the device's life and on disk across runs.
  *
  * A program is looked for in memory, then on disk, then compiled. Whatever is wrong with a disk entry, up to a binary
- * that the driver loads but will not build, ends in compiling from source. */
+ * that the driver loads but will not build, ends in compiling from source. Kernel files are taken not to change while a
+ * device is open: one that is in memory is found by its name, without reading and hashing the text again. */
 #include "device/state.h"
 
+#include "base/arena.h"
 #include "base/text.h"
 
 #include <string.h>
 
 typedef struct program {
     clade_program_key key;
+    const char *file, *options; /* in kernels/, NULL for a generated source; as asked for */
     cl_program program;
-    bool unsaved, launched;
+    bool unsaved; /* compiled here, and there is a folder to save it in */
 } program;
 
 struct clade_programs {
@@ -19,7 +22,7 @@ struct clade_programs {
     char *folder;   /* NULL: no disk cache */
     program *list;
     size_t count, capacity;
-    size_t to_save; /* programs launched and not yet on the disk */
+    clade_arena names;
     clade_program_statistics statistics;
 };
 
@@ -50,6 +53,7 @@ clade_status clade_programs_new(clade_device *device) {
     device->programs = clade_allocate(context, 1, sizeof *device->programs);
     if (device->programs == NULL) return clade_fail_memory(context, sizeof *device->programs, "the programs");
     device->programs->folder = clade_program_cache_folder(context);
+    device->programs->names.context = context;
     return read_identity(device, &device->programs->identity);
 }
 
@@ -58,6 +62,7 @@ void clade_programs_free(clade_device *device) {
     if (programs == NULL) return;
     for (size_t i = 0; i < programs->count; i++)
         clade_cl_ReleaseProgram(device->opencl, programs->list[i].program);
+    clade_arena_clear(&programs->names);
     clade_free(device->context, programs->list);
     clade_free(device->context, programs->folder);
     clade_free(device->context, programs->identity);
@@ -148,48 +153,50 @@ static void save(clade_device *device, const program *saved) {
     clade_free(device->context, binary);
 }
 
-void clade_programs_save(clade_device *device, bool all) {
+void clade_programs_save(clade_device *device) {
     struct clade_programs *programs = device->programs;
-    if (programs == NULL || (programs->to_save == 0 && !all)) return;
-    for (size_t i = 0; i < programs->count; i++) {
-        program *saved = &programs->list[i];
-        if (!saved->unsaved || !(saved->launched || all)) continue;
-        save(device, saved);
-        saved->unsaved = false;
-    }
-    programs->to_save = 0;
-}
-
-void clade_programs_launched(clade_device *device, cl_program launched) {
-    struct clade_programs *programs = device->programs;
-    for (size_t i = 0; i < programs->count; i++) {
-        program *entry = &programs->list[i];
-        if (entry->program != launched || entry->launched) continue;
-        entry->launched = true;
-        if (entry->unsaved) programs->to_save++;
-    }
+    for (size_t i = 0; programs != NULL && i < programs->count; i++)
+        if (programs->list[i].unsaved) save(device, &programs->list[i]);
 }
 
 /* ---- finding ---- */
 
-static clade_status keep(clade_device *device, const clade_program_key *key, cl_program made, bool unsaved) {
+/* Adds NEW_ONE, whose program is released when that fails. */
+static clade_status keep(clade_device *device, program new_one) {
     struct clade_programs *programs = device->programs;
     if (programs->count == programs->capacity) {
         size_t capacity = programs->capacity > 0 ? 2 * programs->capacity : 16;
         program *grown = clade_reallocate(device->context, programs->list, capacity, sizeof *grown);
         if (grown == NULL) {
-            clade_cl_ReleaseProgram(device->opencl, made);
+            clade_cl_ReleaseProgram(device->opencl, new_one.program);
             return clade_fail_memory(device->context, capacity * sizeof *grown, "the programs");
         }
         programs->list = grown;
         programs->capacity = capacity;
     }
-    programs->list[programs->count++] = (program){ .key = *key, .program = made, .unsaved = unsaved };
+    /* Without its name, when memory is short, it is found by its key. */
+    if (new_one.file != NULL) new_one.file = clade_arena_string(&programs->names, new_one.file);
+    new_one.options = clade_arena_string(&programs->names, new_one.options);
+    if (new_one.options == NULL) new_one.file = NULL;
+    programs->list[programs->count++] = new_one;
     return CLADE_OK;
 }
 
-static clade_status find(clade_device *device, const char *title, const char *source, const char *options,
-                         cl_program *out) {
+/* The program in memory of kernels/FILE with OPTIONS, or NULL. */
+static cl_program find_file(clade_device *device, const char *file, const char *options) {
+    struct clade_programs *programs = device->programs;
+    for (size_t i = 0; i < programs->count; i++) {
+        const program *held = &programs->list[i];
+        if (held->file == NULL || strcmp(held->file, file) != 0 || strcmp(held->options, options) != 0) continue;
+        programs->statistics.from_memory++;
+        return held->program;
+    }
+    return NULL;
+}
+
+/* The program of SOURCE, which is FILE's text where FILE is not NULL. */
+static clade_status find(clade_device *device, const char *file, const char *title, const char *source,
+                         const char *options, cl_program *out) {
     struct clade_programs *programs = device->programs;
     const clade_program_key key = clade_program_key_of(programs->identity, source, options);
     for (size_t i = 0; i < programs->count; i++) {
@@ -208,19 +215,36 @@ static clade_status find(clade_device *device, const char *title, const char *so
         programs->statistics.from_disk++;
     }
     *out = made;
-    return keep(device, &key, made, compile && programs->folder != NULL);
+    return keep(device, (program){ .key = key,
+                                   .file = file,
+                                   .options = options,
+                                   .program = made,
+                                   .unsaved = compile && programs->folder != NULL });
 }
 
-clade_status clade_program_generated(clade_device *device, const char *title, const char *source, const char *options,
-                                     const char *kernel, cl_kernel *out) {
+/* The program of kernels/FILE, from memory without a look at its text. */
+static clade_status find_by_file(clade_device *device, const char *file, const char *options, cl_program *out) {
+    *out = find_file(device, file, options);
+    if (*out != NULL) return CLADE_OK;
+    char *source = NULL;
+    clade_status status = clade_kernel_source(device->context, file, &source);
+    if (status == CLADE_OK) status = find(device, file, file, source, options, out);
+    clade_free(device->context, source);
+    return status;
+}
+
+/* A kernel of FILE, or of SOURCE where FILE is NULL. */
+static clade_status make_kernel(clade_device *device, const char *file, const char *title, const char *source,
+                                const char *options, const char *kernel, cl_kernel *out) {
     cl_program made = NULL;
     cl_int code = CL_SUCCESS;
     clade_text all = { .context = device->context };
     *out = NULL;
     clade_text_add(&all, "%s%s%s", always, options != NULL && options[0] != '\0' ? " " : "",
                    options != NULL ? options : "");
-    clade_status status = all.failed ? clade_fail_memory(device->context, all.length, "a program's options")
-                                     : find(device, title, source, clade_text_get(&all), &made);
+    clade_status status = all.failed     ? clade_fail_memory(device->context, all.length, "a program's options")
+                          : file != NULL ? find_by_file(device, file, clade_text_get(&all), &made)
+                                         : find(device, NULL, title, source, clade_text_get(&all), &made);
     if (status == CLADE_OK) {
         *out = clade_cl_CreateKernel(device->opencl, made, kernel, &code);
         if (code != CL_SUCCESS)
@@ -233,10 +257,10 @@ clade_status clade_program_generated(clade_device *device, const char *title, co
 
 clade_status clade_program_kernel(clade_device *device, const char *file, const char *options, const char *kernel,
                                   cl_kernel *out) {
-    char *source = NULL;
-    *out = NULL;
-    clade_status status = clade_kernel_source(device->context, file, &source);
-    if (status == CLADE_OK) status = clade_program_generated(device, file, source, options, kernel, out);
-    clade_free(device->context, source);
-    return status;
+    return make_kernel(device, file, file, NULL, options, kernel, out);
+}
+
+clade_status clade_program_generated(clade_device *device, const char *title, const char *source, const char *options,
+                                     const char *kernel, cl_kernel *out) {
+    return make_kernel(device, NULL, title, source, options, kernel, out);
 }

@@ -5,11 +5,12 @@
  *          8      4   version of this layout, little-endian
  *         12     32   the key: SHA-256 of all that decides the binary
  *         44      8   length of the binary, little-endian
- *         52     32   SHA-256 of the binary
- *         84          the binary
+ *         52      4   CRC-32 of the binary, little-endian
+ *         56          the binary
  *
  * Any number of processes may use one folder: a file appears whole, by rename, and two that write one key write the same
- * thing. A file that is not exactly as above is no entry. The folder is kept under a limit by removing the files used
+ * thing. A file that is not exactly as above is no entry: the sum is for cut and damaged files, and quick, since every
+ * start of a process checks every program that it loads. The folder is kept under a limit by removing the files used
  * longest ago; a file's modification time is when it was last used. */
 #include "device/state.h"
 
@@ -19,8 +20,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
-enum { VERSION = 1, HEADER = 84, AT_VERSION = 8, AT_KEY = 12, AT_LENGTH = 44, AT_HASH = 52 };
+enum { VERSION = 2, HEADER = 56, AT_VERSION = 8, AT_KEY = 12, AT_LENGTH = 44, AT_SUM = 52 };
 static const char magic[8] = { 'C', 'L', 'A', 'D', 'E', 'P', 'R', 'G' };
 static const size_t largest_entry = (size_t)64 << 20;
 static const uint64_t default_limit = (uint64_t)256 << 20;
@@ -66,14 +68,11 @@ static void put_number(unsigned char *at, uint64_t value, int bytes) {
 
 static void fill_header(unsigned char header[HEADER], const clade_program_key *key, const unsigned char *binary,
                         size_t bytes) {
-    clade_sha256 hash;
     memcpy(header, magic, sizeof magic);
     put_number(header + AT_VERSION, VERSION, 4);
     memcpy(header + AT_KEY, key->digest, sizeof key->digest);
     put_number(header + AT_LENGTH, bytes, 8);
-    clade_sha256_start(&hash);
-    clade_sha256_add(&hash, binary, bytes);
-    clade_sha256_finish(&hash, header + AT_HASH);
+    put_number(header + AT_SUM, crc32_z(0, binary, bytes), 4);
 }
 
 bool clade_program_cache_load(clade_context *context, const char *folder, const clade_program_key *key,

@@ -81,12 +81,11 @@ clade_size_text clade_size_words(double bytes);
 
 clade_status clade_programs_new(clade_device *device);
 void clade_programs_free(clade_device *device);
-/* Puts onto the disk the programs that have been launched (all of them when ALL) and are not there yet. Called when the
- * launches are known to be done: PoCL's binaries hold the code of those work-group sizes that have run, and a start from
- * such a binary takes 2 ms where one saved right after the build takes 40. Never fails: a cache that cannot be written is
- * only slower. */
-void clade_programs_save(clade_device *device, bool all);
-void clade_programs_launched(clade_device *device, cl_program launched);
+/* Puts what was compiled onto the disk: when the device is closed, and nothing is under way. PoCL's binaries hold the
+ * code of those work-group sizes that have run, and a start from such a binary takes 2 ms where one made right after the
+ * build takes 40; and asked for a binary, PoCL compiles each kernel of the program once more, which no step should wait
+ * for. Never fails: a cache that cannot be written is only slower. */
+void clade_programs_save(clade_device *device);
 
 /* ---- program_cache.c ---- */
 
@@ -111,7 +110,6 @@ void clade_program_cache_store(clade_context *context, const char *folder, const
 /* A launch made ready: a kernel of its own, its arguments set, its sizes settled and checked. */
 typedef struct clade_ready_launch {
     cl_kernel kernel;
-    cl_program program; /* that the kernel is of; owned by the device */
     size_t global[3], local[3];
 } clade_ready_launch;
 
@@ -121,6 +119,8 @@ clade_status clade_launch_prepare(clade_device *device, const clade_launch *laun
 /* ---- commands.c ---- */
 
 clade_device *clade_commands_device(const clade_commands *commands);
+/* Whether the list only tells what would be in it; tells of LAUNCH (NULL: nothing) if so. */
+bool clade_commands_sketched(clade_commands *commands, const clade_launch *launch);
 
 /* ---- clblast.c ---- */
 

@@ -1,5 +1,6 @@
-/* The ring of runs in flight. The device's queue is in order, so a batch may be written into the plan's input while the
- * run before still reads it on the device's side: the write comes after. */
+/* The ring of runs in flight. The device's queue is in order, so a batch may be sent to the plan's input while the run
+ * before still reads it on the device's side: it arrives there after. On a device with memory of its own the way from the
+ * host is gone beside the runs before, into landing buffers that each place of the ring has. */
 #include "train/pipeline.h"
 
 #include "base/context.h"
@@ -9,6 +10,7 @@
 typedef struct run {
     clade_ticket *ticket;
     clade_batch batch;
+    clade_buffer image, label; /* landing buffers, made at first need */
     bool busy;
     uint32_t loss, correct; /* bits, as read back */
 } run;
@@ -56,6 +58,8 @@ void clade_pipeline_free(clade_pipeline *pipeline) {
         run *run = &pipeline->runs[i];
         clade_ticket_free(run->ticket); /* waits */
         if (run->busy) clade_loader_release(pipeline->loader, &run->batch);
+        clade_buffer_free(&run->image);
+        clade_buffer_free(&run->label);
     }
     clade_free(pipeline->context, pipeline);
 }
@@ -100,14 +104,22 @@ static clade_status collect(clade_pipeline *pipeline, run *run) {
 }
 
 /* Enqueues the upload of an input, when the plan reads it: the batch's samples, of a buffer that may be no larger. */
-static clade_status upload(const clade_plan *plan, clade_value input, const void *data) {
+static clade_status upload(const clade_plan *plan, clade_value input, const void *data, clade_buffer *landing) {
     const clade_buffer *buffer = clade_plan_input(plan, input);
-    return buffer ? clade_buffer_enqueue_write(buffer, data, buffer->bytes) : CLADE_OK;
+    if (!buffer) return CLADE_OK;
+    clade_device *device = buffer->device;
+    if (!clade_device_uploads_beside(device)) return clade_buffer_enqueue_write(buffer, data, buffer->bytes);
+    if (landing->bytes < buffer->bytes) { /* nothing uses it: the run that had this place is done */
+        clade_buffer_free(landing);
+        clade_status status = clade_buffer_new(device, buffer->bytes, "a batch on its way", landing);
+        if (status != CLADE_OK) return status;
+    }
+    return clade_buffer_enqueue_upload(landing, data, buffer->bytes, buffer);
 }
 
 static clade_status enqueue(clade_pipeline *pipeline, clade_plan *plan, run *run) {
-    clade_status status = upload(plan, pipeline->feed.image, run->batch.images);
-    if (status == CLADE_OK) status = upload(plan, pipeline->feed.label, run->batch.labels);
+    clade_status status = upload(plan, pipeline->feed.image, run->batch.images, &run->image);
+    if (status == CLADE_OK) status = upload(plan, pipeline->feed.label, run->batch.labels, &run->label);
     if (status == CLADE_OK) status = clade_plan_enqueue(plan);
     if (status == CLADE_OK)
         status = clade_ticket_read(run->ticket, clade_plan_target(plan, 0), &run->loss, sizeof run->loss);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,6 +190,63 @@ static void close_step(step *s) {
     clade_device_close(s->device);
 }
 
+/* That the track of kernels has the profile's rows, each beginning where the one before ends, and no other event lies
+ * outside of them. */
+static void assert_kernels_follow_each_other(const cJSON *events, const clade_profile *profile) {
+    const double microsecond = 1e6, rounding = 0.002;
+    double at = 0;
+    size_t row = 0;
+    const cJSON *event;
+    cJSON_ArrayForEach(event, events) {
+        const char *kind = cJSON_GetObjectItem(event, "ph")->valuestring;
+        if (strcmp(kind, "X") != 0) {
+            assert_string_equal(kind, "M"); /* names of tracks */
+            continue;
+        }
+        double start = cJSON_GetObjectItem(event, "ts")->valuedouble,
+               length = cJSON_GetObjectItem(event, "dur")->valuedouble;
+        assert_true(start + length <= profile->seconds * microsecond + rounding * (double)profile->row_count);
+        if (!cJSON_HasObjectItem(event, "args")) continue; /* a phase or a layer */
+        assert_true(row < profile->row_count);
+        assert_string_equal(cJSON_GetObjectItem(event, "name")->valuestring, profile->rows[row].label);
+        assert_string_equal(cJSON_GetObjectItem(event, "cat")->valuestring, clade_phase_name(profile->rows[row].phase));
+        assert_true(start > at - rounding && start < at + rounding);
+        at += profile->rows[row++].seconds * microsecond;
+    }
+    assert_int_equal(row, profile->row_count);
+}
+
+static void test_profile_adds_up_by_layer(void **state) {
+    step s;
+    open_step(*state, &s);
+    clade_profile *profile = NULL;
+    assert_int_equal(clade_profile_new(s.session, &s.run, 1, &profile), CLADE_OK);
+    double seconds = 0;
+    bool found[2] = { false };
+    for (size_t i = 0; i < profile->layer_count; i++) {
+        const clade_profile_layer *layer = &profile->layers[i];
+        double sum = 0, flops = 0;
+        for (size_t r = 0; r < profile->row_count; r++)
+            if (strcmp(profile->rows[r].layer, layer->name) == 0) {
+                sum += profile->rows[r].seconds;
+                flops += profile->rows[r].flops;
+            }
+        assert_true(fabs(sum - layer->seconds) <= 1e-9 * profile->seconds);
+        assert_true(fabs(flops - layer->flops) <= 1e-9 * flops);
+        seconds += layer->seconds;
+        int dense = strcmp(layer->name, "one") == 0 ? 0 : strcmp(layer->name, "two") == 0 ? 1 : -1;
+        if (dense < 0) continue;
+        assert_false(found[dense]);
+        found[dense] = true;
+        for (int phase = 0; phase < CLADE_PHASE_COUNT; phase++)
+            assert_true(layer->phase_seconds[phase] > 0);
+    }
+    assert_true(found[0] && found[1]);
+    assert_true(fabs(seconds - profile->seconds) <= 1e-9 * profile->seconds);
+    clade_profile_free(profile);
+    close_step(&s);
+}
+
 static void test_profile_has_all_phases_and_a_readable_trace(void **state) {
     step s;
     open_step(*state, &s);
@@ -211,7 +269,7 @@ static void test_profile_has_all_phases_and_a_readable_trace(void **state) {
     assert_int_equal(clade_file_read(*state, "inspect-trace.json", 1 << 20, &text, &bytes), CLADE_OK);
     cJSON *trace = cJSON_Parse(text);
     assert_non_null(trace);
-    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(trace, "traceEvents")), profile->row_count);
+    assert_kernels_follow_each_other(cJSON_GetObjectItem(trace, "traceEvents"), profile);
     cJSON_Delete(trace);
     clade_free(*state, text);
     clade_profile_free(profile);
@@ -224,7 +282,7 @@ static void test_explain_prints_the_part_asked_for(void **state) {
     for (size_t i = 0; clade_explain_part(i) != NULL; i++) {
         const char *part = clade_explain_part(i);
         clade_explain_options options = { .size = sizeof options, .pass = part, .batch = 4 };
-        options.inference = strcmp(part, "inference") == 0;
+        options.inference = strcmp(part, "inference") == 0 || strcmp(part, "fold") == 0;
         char *text = NULL, title[64];
         assert_int_equal(clade_explain(s.session, &s.fetch.value, 1, &options, &text), CLADE_OK);
         snprintf(title, sizeof title, "== %s", part);
@@ -280,6 +338,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_bench_takes_five_steps_however_short_the_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bench_stops_at_a_failing_step, set_up, tear_down),
         cmocka_unit_test(test_median_is_the_middle_one),
+        cmocka_unit_test_setup_teardown(test_profile_adds_up_by_layer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_profile_has_all_phases_and_a_readable_trace, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_explain_prints_the_part_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bench_run_moves_the_weights, set_up, tear_down),

@@ -2,7 +2,7 @@
 #include "train/helpers.h"
 
 #include "base/context.h"
-#include "device/opencl.h"
+#include "device/device.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>
@@ -82,8 +82,7 @@ static bool count_calls(void *user) {
     return false;
 }
 
-static void test_a_steady_step_only_enqueues(void **state) {
-    fixture *f = *state;
+static void assert_steady_steps_only_enqueue(fixture *f) {
     counts counted = { .opencl = clade_context_opencl(f->context) };
     clade_train_options options = small_run(f, NULL);
     options.batch = 10; /* 54 steps in the first epoch */
@@ -97,6 +96,56 @@ static void test_a_steady_step_only_enqueues(void **state) {
     assert_int_equal(counted.arguments[0], counted.arguments[1]);
     assert_true(counted.read[1] - counted.read[0] <= 64 * (STEADY_TO - STEADY_FROM));
     assert_true(counted.read[1] > counted.read[0]);
+}
+
+static void test_a_steady_step_only_enqueues(void **state) {
+    assert_steady_steps_only_enqueue(*state);
+}
+
+static void test_a_steady_step_with_uploads_beside_only_enqueues(void **state) {
+    fixture *f = *state;
+    f->device->capabilities.unified_memory = false;
+    assert_steady_steps_only_enqueue(f);
+    assert_non_null(f->device->transfers);
+}
+
+static void test_uploads_beside_change_no_weight(void **state) {
+    fixture *f = *state;
+    clade_train_result direct, beside;
+    clade_train_options options = small_run(f, NULL);
+    const clade_model *model = clade_model_find("mlp");
+    f->device->capabilities.unified_memory = true;
+    assert_good(f->context, clade_train_model(model, &options, &direct));
+    f->device->capabilities.unified_memory = false;
+    assert_good(f->context, clade_train_model(model, &options, &beside));
+    assert_string_equal(direct.weights_sha256, beside.weights_sha256);
+    assert_true(direct.val_loss == beside.val_loss);
+}
+
+/* ---- what a start costs ---- */
+
+static void open_device_again(fixture *f) {
+    size_t index = 0;
+    clade_device_close(f->device);
+    f->device = NULL;
+    assert_good(f->context, clade_device_choose(f->context, NULL, &index, NULL));
+    assert_good(f->context, clade_device_open(f->context, index, &f->device));
+}
+
+static void test_a_start_with_a_warm_cache_compiles_nothing(void **state) {
+    fixture *f = *state;
+    const clade_opencl *opencl = clade_context_opencl(f->context);
+    clade_train_options options = small_run(f, NULL);
+    options.epochs = 1;
+    assert_good(f->context, clade_train_model(clade_model_find("lenet"), &options, NULL));
+    open_device_again(f);
+    uint64_t compiled = clade_opencl_calls(opencl, CLADE_CL_CreateProgramWithSource);
+    uint64_t loaded = clade_opencl_calls(opencl, CLADE_CL_CreateProgramWithBinary);
+    assert_good(f->context, clade_train_model(clade_model_find("lenet"), &options, NULL));
+    assert_int_equal(clade_opencl_calls(opencl, CLADE_CL_CreateProgramWithSource), compiled);
+    loaded = clade_opencl_calls(opencl, CLADE_CL_CreateProgramWithBinary) - loaded;
+    assert_true(loaded > 0);
+    assert_true(loaded <= 32); /* programs are few: each costs a start some milliseconds */
 }
 
 /* ---- the run folder ---- */
@@ -243,6 +292,9 @@ int main(void) {
         WITH_FIXTURE(test_permuted_labels_teach_nothing),
         WITH_FIXTURE(test_same_seed_same_weights),
         WITH_FIXTURE(test_a_steady_step_only_enqueues),
+        WITH_FIXTURE(test_a_steady_step_with_uploads_beside_only_enqueues),
+        WITH_FIXTURE(test_uploads_beside_change_no_weight),
+        WITH_FIXTURE(test_a_start_with_a_warm_cache_compiles_nothing),
         WITH_FIXTURE(test_metrics_have_a_line_for_each_event),
         WITH_FIXTURE(test_the_picture_is_drawn),
         WITH_FIXTURE(test_an_own_graph_trains_and_can_be_run),
