@@ -2,9 +2,7 @@
 #include "report.h"
 #include "workload.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct arguments {
@@ -38,25 +36,11 @@ static void print_times(const char *what, const clade_bench_result *result, cons
 
 /* ---- the kinds of work ---- */
 
-/* Numbers of the operands, each at least 1 (the padding at least 0). */
-static outcome read_numbers(const invocation *call, int count, int may_be_zero, int64_t *numbers) {
-    for (int i = 0; i < count; i++) {
-        char *end = NULL;
-        const char *word = call->operands[i + 1];
-        errno = 0;
-        numbers[i] = (int64_t)strtoll(word, &end, 10);
-        if (errno != 0 || end == word || *end != '\0' || numbers[i] < (i == may_be_zero ? 0 : 1) ||
-            numbers[i] > INT32_MAX)
-            return wrong_usage(call->command, "\"%.100s\" is not a size", word);
-    }
-    return DONE;
-}
-
 static outcome bench_gemm(const invocation *call, clade_device *device, const clade_bench_options *options) {
     const arguments *given = call->arguments;
     int64_t size[3];
     clade_bench_result result;
-    outcome read = read_numbers(call, 3, -1, size);
+    outcome read = read_sizes(call, 3, -1, size);
     if (read != DONE) return read;
     if (clade_bench_gemm(device, size[0], size[1], size[2], options, &result) != CLADE_OK) return failed(call);
     if (given->json) {
@@ -71,21 +55,10 @@ static outcome bench_gemm(const invocation *call, clade_device *device, const cl
 
 static outcome bench_conv(const invocation *call, clade_device *device, const clade_bench_options *options) {
     const arguments *given = call->arguments;
-    enum { SIZES = 10, PAD = 8 };
-    int64_t size[SIZES];
+    clade_conv_shape shape;
     clade_bench_result results[CLADE_CONV_DIRECTIONS];
-    outcome read = read_numbers(call, SIZES, PAD, size);
+    outcome read = read_conv_shape(call, &shape);
     if (read != DONE) return read;
-    const clade_conv_shape shape = { .n = size[0],
-                                     .c = size[1],
-                                     .h = size[2],
-                                     .w = size[3],
-                                     .k = size[4],
-                                     .r = size[5],
-                                     .s = size[6],
-                                     .stride = size[7],
-                                     .pad = size[PAD],
-                                     .groups = size[9] };
     if (clade_bench_conv(device, &shape, options, results) != CLADE_OK) return failed(call);
     if (!given->json) {
         for (int i = 0; i < CLADE_CONV_DIRECTIONS; i++)

@@ -1,6 +1,7 @@
-/* What several subcommands take alike: a device, a model. */
+/* What several subcommands take alike: a device, a model, sizes. */
 #include "command.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,4 +73,34 @@ bool is_operator(const char *name) {
 void print_operators(FILE *stream) {
     for (size_t i = 0; clade_operator_name(i) != NULL; i++)
         fprintf(stream, "%s%s", i > 0 ? ", " : "", clade_operator_name(i));
+}
+
+outcome read_sizes(const invocation *call, int count, int may_be_zero, int64_t *sizes) {
+    for (int i = 0; i < count; i++) {
+        char *end = NULL;
+        const char *word = call->operands[i + 1];
+        errno = 0;
+        sizes[i] = (int64_t)strtoll(word, &end, 10);
+        if (errno != 0 || end == word || *end != '\0' || sizes[i] < (i == may_be_zero ? 0 : 1) || sizes[i] > INT32_MAX)
+            return wrong_usage(call->command, "\"%.100s\" is not a size", word);
+    }
+    return DONE;
+}
+
+outcome read_conv_shape(const invocation *call, clade_conv_shape *shape) {
+    enum { SIZES = 10, PAD = 8 };
+    int64_t size[SIZES];
+    outcome read = read_sizes(call, SIZES, PAD, size);
+    if (read != DONE) return read;
+    *shape = (clade_conv_shape){ .n = size[0],
+                                 .c = size[1],
+                                 .h = size[2],
+                                 .w = size[3],
+                                 .k = size[4],
+                                 .r = size[5],
+                                 .s = size[6],
+                                 .stride = size[7],
+                                 .pad = size[PAD],
+                                 .groups = size[9] };
+    return DONE;
 }

@@ -12,6 +12,7 @@
 
 typedef struct invocation {
     clade_context *context;
+    const char *program; /* as it was called: argv[0] */
     const struct command *command;
     void *arguments; /* the row's struct, filled by its options */
     const char **operands;
@@ -55,10 +56,15 @@ typedef struct model_inputs {
 clade_graph *build_model(const invocation *call, const clade_model *model, const int64_t image[3], model_inputs *inputs,
                          clade_model_values *values);
 
+/* The operands after the first as COUNT sizes, each at least 1 (number MAY_BE_ZERO at least 0; -1: none); as those of
+ * `conv N C H W K R S STRIDE PAD GROUPS`. */
+outcome read_sizes(const invocation *call, int count, int may_be_zero, int64_t *sizes);
+outcome read_conv_shape(const invocation *call, clade_conv_shape *shape);
+
 bool is_operator(const char *name);
 void print_operators(FILE *stream);
 
 extern const command command_devices, command_selftest, command_gradcheck, command_train, command_eval, command_predict,
-    command_summary, command_explain, command_profile, command_bench;
+    command_summary, command_explain, command_profile, command_bench, command_tune, command_kernels;
 
 #endif

@@ -1,4 +1,4 @@
-/* clade devices: every device of every platform, and which one would be used. */
+/* clade devices: every device of every platform, which one would be used, and which kernels are quarantined. */
 #include "command.h"
 #include "report.h"
 
@@ -89,6 +89,46 @@ static void add_device(json *report, cJSON *device, size_t index, const clade_pr
     }
 }
 
+/* ---- quarantine ---- */
+
+typedef struct quarantine {
+    json *report; /* NULL: as text */
+    cJSON *list;
+    int count;
+} quarantine;
+
+static const char how_to_clear[] =
+    "`clade tune ... --retune` on that device tries it again, and so does removing the file";
+
+static void tell_quarantined(void *user, const clade_quarantined *entry) {
+    quarantine *q = user;
+    q->count++;
+    if (q->report != NULL) {
+        cJSON *item = json_object(q->report, q->list, NULL);
+        json_text(q->report, item, "device", entry->device);
+        json_text(q->report, item, "operator", entry->op);
+        json_text(q->report, item, "candidate", entry->candidate);
+        json_text(q->report, item, "reason", entry->reason);
+        json_text(q->report, item, "site", entry->site);
+        json_text(q->report, item, "file", entry->file);
+        json_text(q->report, item, "clear", how_to_clear);
+        return;
+    }
+    if (q->count == 1) printf("\nquarantined: not used on their devices any more; %s\n", how_to_clear);
+    printf("  %s of %s on %s\n", entry->candidate, entry->op, entry->device);
+    printf("    %-28s ", "reason");
+    print_wrapped(entry->reason, 33);
+    printf("    %-28s ", "seen at");
+    print_wrapped(entry->site, 33);
+    printf("    %-28s %s\n", "file", entry->file);
+}
+
+static outcome report_quarantine(const invocation *call, json *report) {
+    quarantine q = { .report = report };
+    if (report != NULL) q.list = json_array(report, report->root, "quarantined");
+    return clade_quarantine_list(call->context, tell_quarantined, &q) == CLADE_OK ? DONE : failed(call);
+}
+
 static outcome run(invocation *call) {
     const arguments *given = call->arguments;
     size_t count = 0, used = 0;
@@ -124,6 +164,7 @@ static outcome run(invocation *call) {
     if (given->json) {
         json_number(&report, report.root, "used", (double)used);
         json_text(&report, report.root, "why", why);
+        if (result == DONE) result = report_quarantine(call, &report);
         if (result != DONE) {
             cJSON_Delete(report.root);
         } else if (!json_print(&report)) {
@@ -131,6 +172,7 @@ static outcome run(invocation *call) {
         }
     } else if (result == DONE) {
         printf("\nused: device %zu (*), %s\n", used, why);
+        result = report_quarantine(call, NULL);
     }
     return result;
 }
@@ -146,7 +188,7 @@ static const option options[] = {
 const command command_devices = {
     .name = "devices",
     .operands = "",
-    .title = "every platform and device, and which would be used",
+    .title = "every platform and device, which would be used, and what is quarantined",
     .options = options,
     .arguments_size = sizeof(arguments),
     .run = run,

@@ -12,8 +12,8 @@
 #include <string.h>
 
 static const command *const commands[] = {
-    &command_devices, &command_train,   &command_eval,  &command_predict,  &command_summary,
-    &command_explain, &command_profile, &command_bench, &command_selftest, &command_gradcheck,
+    &command_devices, &command_train, &command_eval, &command_predict,  &command_summary,   &command_explain,
+    &command_profile, &command_bench, &command_tune, &command_selftest, &command_gradcheck, &command_kernels,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -102,7 +102,7 @@ static outcome help(const char *name) {
 }
 
 /* Reads the command line of COMMAND and runs it. */
-static outcome run(const command *command, const char **words, int count) {
+static outcome run(const command *command, const char *program, const char **words, int count) {
     static _Alignas(max_align_t) unsigned char arguments[MAX_ARGUMENTS];
     if (command->defaults != NULL) memcpy(arguments, command->defaults, command->arguments_size);
     options_result read = options_read(command->options, words, count, arguments);
@@ -121,7 +121,7 @@ static outcome run(const command *command, const char **words, int count) {
         fprintf(stderr, "clade: memory is short\n");
         return FAILED;
     }
-    invocation call = { context, command, arguments, words, read.operand_count };
+    invocation call = { context, program, command, arguments, words, read.operand_count };
     outcome result = command->run(&call);
     clade_context_free(context);
     return result;
@@ -138,7 +138,7 @@ static outcome dispatch(int count, const char **words) {
     }
     const command *command = find_command(name);
     if (command == NULL) return unknown_command(name[0] == '-' ? "unknown option" : "unknown subcommand", name);
-    return run(command, words + 2, count - 2);
+    return run(command, words[0], words + 2, count - 2);
 }
 
 int main(int count, char **arguments) {

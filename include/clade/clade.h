@@ -11,6 +11,7 @@
 #include "clade/ops.h"
 #include "clade/session.h"
 #include "clade/train.h"
+#include "clade/tune.h"
 #include "clade/verify.h"
 
 #endif

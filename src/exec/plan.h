@@ -72,6 +72,8 @@ typedef struct clade_plan_pass {
 extern const clade_plan_pass clade_plan_passes[];
 
 clade_status clade_plan_new(clade_session *session, const clade_plan_request *request, clade_plan **plan);
+/* The graph after the passes with its sizes, and no more: no choices, no memory, no commands. */
+clade_status clade_plan_sketch(clade_session *session, const clade_plan_request *request, clade_plan **plan);
 void clade_plan_free(clade_plan *plan);
 
 /* ---- plan_memory.c ---- */

@@ -25,6 +25,7 @@ void clade_plan_site(const clade_plan *plan, const clade_node *node, clade_site 
     int32_t prepared = plan->nodes[node->index].prepared;
     site->prepared = prepared >= 0 ? &plan->storages[prepared].buffer : NULL;
     site->configuration = plan->nodes[node->index].configuration;
+    site->prepares_once = clade_plan_prepares_once(plan, node);
     site->label = node->name[0] ? node->name : node->op->name;
 }
 

@@ -1,4 +1,4 @@
-/* The self-test: walks the table of operators, and tries each implementation on each case (exec/trial.c).
+/* The self-test: walks the table of operators, and tries each implementation on each case (tune/trial.c).
  *
  * A point-wise row has no implementation of its own: it is tried as a `fused` node of one step, which is how it runs.
  *
@@ -6,7 +6,8 @@
  * device is the cause, and the refusal is reported as such. Otherwise the cases are at fault, and that is a failure. */
 #include "exec/cases.h"
 #include "exec/session.h"
-#include "exec/trial.h"
+#include "tune/signature.h"
+#include "tune/trial.h"
 
 #include "clade/verify.h"
 
@@ -74,28 +75,6 @@ static void report(selftest *s, clade_selftest_result result) {
 
 /* ---- preparing a case ---- */
 
-/* The `fused` node of one step that stands for the point-wise node Y. */
-static clade_value fuse_alone(const clade_case_graph *built) {
-    clade_graph *graph = built->graph;
-    const clade_node *node = clade_value_node(built->y);
-    clade_fused_step *step = clade_arena_allocate(&graph->arena, 1, sizeof *step);
-    int32_t *outputs = clade_arena_allocate(&graph->arena, 1, sizeof *outputs);
-    if (step == NULL || outputs == NULL) {
-        clade_fail_memory(graph->context, sizeof *step, "a test's graph");
-        return CLADE_NO_VALUE;
-    }
-    *step = (clade_fused_step){ .op = node->op, .node = node };
-    for (int32_t i = 0; i < built->input_count && i < 4; i++) {
-        step->arguments[i] = i;
-    }
-    if (node->op->pointwise->parameters != NULL)
-        node->op->pointwise->parameters(node, built->binding, step->parameters);
-    clade_fused_attributes attributes = {
-        .step_count = 1, .output_count = 1, .steps = step, .outputs = outputs, .dims = node->outputs[0].dims
-    };
-    return clade_append(graph, &clade_op_fused, "", &attributes, built->inputs, (uint32_t)built->input_count);
-}
-
 static void unprepare(prepared *p) {
     clade_reference_free(p->reference);
     clade_graph_free(p->built.graph);
@@ -110,7 +89,7 @@ static clade_status prepare(selftest *s, const clade_op *op, const clade_case *o
     *p = (prepared){ 0 };
     clade_status status = clade_case_build(s->context, op, one, &p->built);
     if (status != CLADE_OK) return status;
-    clade_value runs = op->pointwise != NULL ? fuse_alone(&p->built) : p->built.y;
+    clade_value runs = op->pointwise != NULL ? clade_case_fuse(&p->built) : p->built.y;
     status = clade_graph_status(p->built.graph);
     if (status == CLADE_OK && !clade_value_valid(runs)) status = CLADE_ERROR_MEMORY;
     clade_site site;
@@ -171,6 +150,7 @@ static bool applicable_elsewhere(const clade_implementation *implementation, con
     cpu.type = CL_DEVICE_TYPE_CPU;
     cpu.is_cpu = cpu.local_memory_is_memory = cpu.unified_memory = true;
     cpu.preferred_multiple = cpu.float_vector = 8;
+    cpu.local_memory = 1 << 20;
     const clade_capabilities *const kinds[] = { &gpu, &cpu };
     for (int i = 0; i < 2; i++) {
         clade_device imagined = *site->device;
@@ -187,6 +167,35 @@ static bool applicable_elsewhere(const clade_implementation *implementation, con
 static bool refused_by_device(const clade_implementation *implementation, const clade_site *site) {
     if (applicable_elsewhere(implementation, site)) return true;
     return strstr(implementation->name, "clblast") != NULL && !clade_clblast_available(site->device, NULL);
+}
+
+/* ---- only some kernels ---- */
+
+typedef struct search {
+    const clade_selftest_options *options;
+    bool found;
+} search;
+
+/* Whether NAME ("pool.cl:max_rows" or "pool.cl") means the kernel of LAUNCH. */
+static bool means(const char *name, const clade_launch *launch) {
+    size_t length = strlen(launch->file);
+    if (strncmp(name, launch->file, length) != 0) return false;
+    return name[length] == '\0' || (name[length] == ':' && strcmp(name + length + 1, launch->kernel) == 0);
+}
+
+static void look_at(void *user, const clade_launch *launch) {
+    search *looking = user;
+    for (size_t i = 0; launch->file != NULL && i < looking->options->kernel_count; i++) {
+        if (means(looking->options->kernels[i], launch)) looking->found = true;
+    }
+}
+
+/* Whether the choice launches one of the kernels asked for. */
+static clade_status is_wanted(const selftest *s, const clade_site *site, clade_choice choice, bool *wanted) {
+    search looking = { .options = &s->options, .found = s->options.kernel_count == 0 };
+    clade_status status = looking.found ? CLADE_OK : clade_choice_launches(site, choice, look_at, &looking);
+    *wanted = looking.found;
+    return status;
 }
 
 static clade_status try_variant(selftest *s, const clade_op *op, const clade_case *one, const prepared *p,
@@ -247,10 +256,13 @@ static clade_status try_implementation(selftest *s, const clade_op *op, const cl
     }
     seen->run = true;
     const int configurations = implementation->configurations ? implementation->configurations(&site) : 1;
+    bool wanted = true;
     for (int k = 0; k < configurations && status == CLADE_OK && !s->stop; k++) {
-        status = try_variant(s, op, one, p, implementation, k, -1);
+        status = is_wanted(s, &site, (clade_choice){ implementation, k }, &wanted);
+        if (status == CLADE_OK && wanted) status = try_variant(s, op, one, p, implementation, k, -1);
     }
-    for (uint32_t i = 0; i < p->node->input_count && status == CLADE_OK && !s->stop; i++) {
+    if (status == CLADE_OK) status = is_wanted(s, &site, (clade_choice){ implementation, 0 }, &wanted);
+    for (uint32_t i = 0; i < p->node->input_count && status == CLADE_OK && wanted && !s->stop; i++) {
         if (may_lie_over(p, &site, i)) status = try_variant(s, op, one, p, implementation, 0, (int)i);
     }
     return status;
@@ -322,7 +334,7 @@ static clade_status test_row(selftest *s, const clade_op *op) {
     for (const clade_case *one = op->cases; one != NULL && one->name != NULL && status == CLADE_OK && !s->stop; one++) {
         status = test_case(s, op, one, seen);
     }
-    if (status == CLADE_OK && !runs_fused) judge_exercise(s, op, own);
+    if (status == CLADE_OK && !runs_fused && s->options.kernel_count == 0) judge_exercise(s, op, own);
     return status;
 }
 
@@ -365,7 +377,8 @@ clade_status clade_selftest(clade_device *device, const clade_selftest_options *
     for (const clade_op *const *row = clade_op_table; *row != NULL && status == CLADE_OK && !s.stop; row++) {
         if (chosen(&s.options, *row)) status = test_row(&s, *row);
     }
-    if (status == CLADE_OK && s.options.op_count == 0) judge_exercise(&s, &clade_op_fused, s.fused);
+    if (status == CLADE_OK && s.options.op_count == 0 && s.options.kernel_count == 0)
+        judge_exercise(&s, &clade_op_fused, s.fused);
     clade_trial_free_kept(&s.kept);
     if (summary != NULL) *summary = s.summary;
     return status;

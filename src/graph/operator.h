@@ -56,11 +56,12 @@ typedef struct clade_site {
     const clade_buffer *workspace[CLADE_MAX_WORKSPACES];
     const clade_buffer *prepared; /* what the implementation's prepare() makes of input 1; NULL where it has none */
     int configuration;            /* which of the implementation's configurations is meant */
+    bool prepares_once;           /* input 1 stays as it is from run to run, so that prepare() runs once */
     const char *label;            /* "conv1 conv2d": for launches */
 } clade_site;
 
 /* What is done to the sums of a convolution or a matrix product on their way out:
- *     y = mask > 0 ? (relu ? max(t, 0) : t) : 0,    t = sum + bias + residual
+ *     y = mask <= 0 ? 0 : relu ? max(t, 0) : t,    t = sum + bias + residual
  * Part of the attributes of the rows that have a tail. Each of bias, residual and mask that is set is one more input, in
  * that order, after the row's own: bias one number for each of y's axis 1, residual and mask as y. */
 typedef struct clade_tail_attributes {

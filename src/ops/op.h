@@ -9,6 +9,7 @@
 #include "graph/operator.h"
 
 extern const clade_op *const clade_op_table[]; /* generated at build, sorted by name, ended by NULL */
+extern const uint64_t clade_op_code;           /* a hash of the rows' files: what was found of them may hold no more */
 
 /* The row of that name, or NULL. */
 const clade_op *clade_op_find(const char *name);

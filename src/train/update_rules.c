@@ -11,8 +11,8 @@
  *                     with momentum D = momentum * D + q takes q's place
  *     ADAGRAD         s += g^2;                     w -= rate * g / (sqrt(s) + epsilon)
  *
- * where g is the gradient, for weights (not biases) plus weight_decay * w, and rate is the parameter's own. Adam's bias corrections are computed on the
- * host, in double, and reach the graph as scalars. */
+ * where g is the gradient, for weights (not biases) plus weight_decay * w, and rate is the parameter's own. Adam's bias
+ * corrections are computed on the host, in double, and reach the graph as scalars. */
 #include "train/update_rules.h"
 
 #include "clade/ops.h"

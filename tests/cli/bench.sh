@@ -20,10 +20,13 @@ fails 1 'groups' bench conv 1 3 8 8 4 3 3 1 1 2
 fails 1 '.' bench conv 1 3 2 2 4 5 5 1 0 1
 
 works profile lenet --batch 8 --steps 2 --trace trace.json
-shows '^roof: ' 'conv1 .* forward ' ' backward ' ' update ' 'x forward' '^step '
+shows '^roof: ' 'conv1 .* forward ' ' backward ' ' update ' 'x forward' '^layer ' '^step ' '^overhead '
 grep -q '"traceEvents":\[' trace.json || die "no trace: $(head -c 300 trace.json)"
 works profile lenet --batch 8 --steps 2 --json
-is_json model device roof_gflops step_ms forward_ms backward_ms update_ms rows
+is_json model device roof_gflops roof_gb_per_second step_ms sum_ms overhead_ms forward_ms backward_ms update_ms layers rows
+for key in '"layer": *"conv1"' '"compute_share": *[0-9]' '"memory_share": *[0-9]' '"gflops": *[0-9]' '"gb_per_second": *[0-9]'; do
+    grep -q "$key" out.txt || die "no $key: $(head -c 600 out.txt)"
+done
 works profile mlp --infer --batch 8 --steps 1 --json
 is_json forward_ms
 fails 1 'nowhere' profile mlp --batch 8 --steps 1 --trace nowhere/trace.json

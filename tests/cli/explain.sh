@@ -3,7 +3,7 @@
 . "$CLADE_SOURCE/tests/cli/support/expect.sh"
 
 works explain lenet --batch 16
-shows '^== graph: [0-9]+ nodes' '^== simplify: ' '^== fuse: ' '^== plan: batch 16 on ' '^memory: [0-9]+ bytes planned, [0-9]+ unplanned'
+shows '^== graph: [0-9]+ nodes' '^== simplify: ' '^== commute: ' '^== tails: ' '^== fuse: ' '^== plan: batch 16 on ' '^memory: [0-9]+ bytes planned, [0-9]+ unplanned'
 planned=$(sed -nE 's/^memory: ([0-9]+) bytes planned, ([0-9]+) unplanned.*/\1/p' out.txt)
 unplanned=$(sed -nE 's/^memory: ([0-9]+) bytes planned, ([0-9]+) unplanned.*/\2/p' out.txt)
 [ "$planned" -lt "$unplanned" ] || die "planned $planned, unplanned $unplanned"

@@ -13,7 +13,7 @@ typedef struct fixture {
 } fixture;
 
 typedef struct notes {
-    int reports, other_rows;
+    int reports, inapplicable, other_rows;
     const char *only; /* the row that reports may speak of */
     char failures[4096];
 } notes;
@@ -34,6 +34,10 @@ static int tear_down(void **state) {
 static void note(void *user, const clade_selftest_result *result) {
     notes *n = user;
     n->reports++;
+    if (result->verdict == CLADE_VERDICT_INAPPLICABLE) {
+        n->inapplicable++;
+        return;
+    }
     if (n->only != NULL && strcmp(result->op, n->only) != 0) n->other_rows++;
     if (result->verdict != CLADE_VERDICT_FAILED) return;
     size_t used = strlen(n->failures);
@@ -76,6 +80,28 @@ static void test_names_choose_rows(void **state) {
     assert_good(f->context, clade_selftest(f->device, &options, &summary));
     assert_true(summary.passed > 0);
     assert_int_equal(n.other_rows, 0);
+}
+
+static int64_t passed_with_kernel(const fixture *f, const char *kernel, const char *only) {
+    notes n = { .only = only };
+    clade_verify_summary summary;
+    const clade_selftest_options options = {
+        .size = sizeof options, .report = note, .user = &n, .kernels = &kernel, .kernel_count = 1
+    };
+    assert_good(f->context, clade_selftest(f->device, &options, &summary));
+    assert_int_equal(summary.failed, 0);
+    assert_int_equal(n.reports - n.inapplicable, summary.passed);
+    if (only != NULL) assert_int_equal(n.other_rows, 0);
+    return summary.passed;
+}
+
+static void test_kernels_choose_what_launches_them(void **state) {
+    const fixture *f = *state;
+    int64_t one = passed_with_kernel(f, "pool.cl:max_pick", "max_pool_pick");
+    assert_true(one > 0);
+    assert_true(passed_with_kernel(f, "pool.cl", NULL) > one);
+    assert_int_equal(passed_with_kernel(f, "pool.cl:max", NULL), 0);
+    assert_int_equal(passed_with_kernel(f, "none.cl", NULL), 0);
 }
 
 static void test_large_cases_are_left_out_on_request(void **state) {
@@ -125,6 +151,7 @@ int main(void) {
         cmocka_unit_test(test_every_implementation_agrees_with_its_reference),
         cmocka_unit_test(test_buffers_of_their_own_give_the_same_verdicts),
         cmocka_unit_test(test_names_choose_rows),
+        cmocka_unit_test(test_kernels_choose_what_launches_them),
         cmocka_unit_test(test_large_cases_are_left_out_on_request),
         cmocka_unit_test(test_unknown_name_is_refused_with_those_there_are),
         cmocka_unit_test(test_names_are_sorted_and_end),

@@ -2,7 +2,7 @@
 # What the scripts here check with. CLADE is the built command; a script runs in a folder of its own and starts afresh.
 set -eu
 : "${CLADE:?is the path of the command under test}"
-unset CLADE_DEVICE CLADE_KERNELS CLADE_FORCE CLADE_TRACE || true
+unset CLADE_DEVICE CLADE_KERNELS CLADE_FORCE CLADE_TRACE CLADE_TUNE_DB || true
 rm -rf ./*
 
 die() {

@@ -7,7 +7,7 @@
  * write of NaNs). The same commands are enqueued both times, as a plan does; the bits must not differ.
  *
  * With separate buffers nothing is filled and nothing guarded: a checker under the program watches instead. */
-#include "exec/trial.h"
+#include "tune/trial.h"
 
 #include "ops/tail.h"
 
@@ -34,6 +34,7 @@ typedef struct trial {
     const clade_trial_request *request;
     clade_context *context;
     clade_site site;
+    int runs;
     piece pieces[MAX_PIECES];
     int count;
     clade_buffer whole;
@@ -117,7 +118,7 @@ static clade_status make_buffers(trial *t) {
         if (p->kind == PIECE_PREPARED) t->site.prepared = buffer;
     }
     if (t->request->in_place >= 0) t->site.out[0].buffer = t->site.in[t->request->in_place].buffer;
-    for (int run = 0; run < RUNS && status == CLADE_OK; run++) {
+    for (int run = 0; run < t->runs && status == CLADE_OK; run++) {
         t->results[run] = clade_allocate(t->context, t->bytes, 1);
         if (t->results[run] == NULL) status = clade_fail_memory(t->context, t->bytes, "a self-test");
     }
@@ -255,6 +256,33 @@ static bool compare_output(trial *t, int output, double *error) {
     return true;
 }
 
+static bool compare_samples(trial *t, double *error) {
+    const clade_samples *samples = t->request->samples;
+    const uint8_t *bytes = t->results[0] + output_piece(t, 0)->offset;
+    double largest = 0;
+    for (int i = 0; i < samples->count; i++) {
+        largest = fmax(largest, fabs(samples->values[i]));
+    }
+    for (int i = 0; i < samples->count; i++) {
+        float got;
+        memcpy(&got, bytes + (size_t)samples->elements[i] * sizeof got, sizeof got);
+        const double difference = fabs((double)got - samples->values[i]);
+        if (largest > 0 && difference / largest > *error) *error = difference / largest;
+        if (difference <= t->request->tolerance * largest + ABSOLUTE_FLOOR) continue;
+        clade_text_add(t->why, "output 0: element %lld is %.9g, the reference says %.9g",
+                       (long long)samples->elements[i], (double)got, samples->values[i]);
+        return false;
+    }
+    for (int64_t e = 0; e < t->site.out[0].count; e++) {
+        uint32_t bits;
+        memcpy(&bits, bytes + (size_t)e * sizeof bits, sizeof bits);
+        if (bits != UINT32_MAX) continue;
+        clade_text_add(t->why, "output 0: element %lld is not written", (long long)e);
+        return false;
+    }
+    return true;
+}
+
 static bool same_bits(trial *t, int output) {
     const piece *p = output_piece(t, output);
     if (memcmp(t->results[0] + p->offset, t->results[1] + p->offset, p->bytes) == 0) return true;
@@ -295,13 +323,17 @@ static bool untouched(trial *t, int run) {
 static bool judge(trial *t, double *error) {
     bool good = true;
     int outputs = (int)t->request->node->output_count;
-    for (int o = 0; o < outputs && good; o++) {
-        good = compare_output(t, o, error);
+    if (t->request->samples != NULL) {
+        good = compare_samples(t, error);
+    } else {
+        for (int o = 0; o < outputs && good; o++) {
+            good = compare_output(t, o, error);
+        }
     }
-    for (int run = 0; run < RUNS && good; run++) {
+    for (int run = 0; run < t->runs && good; run++) {
         good = untouched(t, run);
     }
-    for (int o = 0; o < outputs && good; o++) {
+    for (int o = 0; o < outputs && good && t->runs > 1; o++) {
         good = same_bits(t, o);
     }
     return good;
@@ -309,6 +341,7 @@ static bool judge(trial *t, double *error) {
 
 clade_status clade_trial_run(const clade_trial_request *request, bool *passed, double *error, clade_text *why) {
     trial t = { .request = request, .context = request->node->graph->context, .why = why };
+    t.runs = request->once ? 1 : RUNS;
     *passed = false;
     *error = 0;
     clade_status status = clade_trial_site(request->device, request->node, request->binding, &t.site);
@@ -320,9 +353,10 @@ clade_status clade_trial_run(const clade_trial_request *request, bool *passed, d
     clade_status run = clade_commands_new(request->device, &t.commands);
     if (run == CLADE_OK) run = clade_site_prepare(&t.site, request->implementation, t.commands);
     if (run == CLADE_OK) run = clade_site_record(&t.site, request->implementation, t.commands);
-    for (int i = 0; i < RUNS && run == CLADE_OK; i++) {
+    for (int i = 0; i < t.runs && run == CLADE_OK; i++) {
         run = run_once(&t, i);
     }
+    if (request->fault != NULL) *request->fault = run;
     if (run == CLADE_OK) *passed = judge(&t, error);
     if (run != CLADE_OK) clade_text_add(why, "%s", clade_error(t.context));
 done:

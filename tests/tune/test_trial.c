@@ -1,6 +1,6 @@
 /* The trial of an implementation must find what it is there to find: each kernel below is wrong in one way. The row is
  * the test's own, y = 2x over 70 elements with a workspace of 70 and an int32 output of indices. */
-#include "exec/trial.h"
+#include "tune/trial.h"
 
 #include "support/device.h"
 

@@ -1,7 +1,7 @@
 /* One implementation tried on one node: arrays between guard bytes, run twice over different garbage, compared with
  * the reference. */
-#ifndef CLADE_EXEC_TRIAL_H
-#define CLADE_EXEC_TRIAL_H
+#ifndef CLADE_TUNE_TRIAL_H
+#define CLADE_TUNE_TRIAL_H
 
 #include "ops/op.h"
 
@@ -14,6 +14,13 @@ typedef struct clade_trial_kept {
 } clade_trial_kept;
 void clade_trial_free_kept(clade_trial_kept *kept);
 
+/* What some elements of output 0, a float, must be: a check by samples. */
+typedef struct clade_samples {
+    const int64_t *elements;
+    const double *values;
+    int count;
+} clade_samples;
+
 typedef struct clade_trial_request {
     clade_device *device;
     const clade_node *node; /* its inputs are leaves */
@@ -22,9 +29,12 @@ typedef struct clade_trial_request {
     clade_binding binding;
     const clade_tensor *in;       /* contents of the inputs */
     const clade_tensor *expected; /* of the outputs */
+    const clade_samples *samples; /* not NULL: instead of EXPECTED; besides, every element must have been written */
+    bool once;                    /* one run instead of two */
     double tolerance;
     int in_place;           /* the input over which output 0 is written, or -1 */
     clade_trial_kept *kept; /* not NULL: separate buffers (see clade_selftest_options), which go there */
+    clade_status *fault;    /* not NULL: gets how building and running went */
 } clade_trial_request;
 
 /* SITE for NODE under BINDING without buffers: for asking whether an implementation is applicable. */
