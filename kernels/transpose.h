@@ -12,12 +12,12 @@ static inline float16 shuffle_high(float16 a, float16 b) {
 }
 
 #define SHUFFLE_8(TO, FROM)                                                                                            \
-    for (int i = 0; i < 4; i++) {                                                                                      \
+    _Pragma("unroll") for (int i = 0; i < 4; i++) {                                                                    \
         TO[2 * i] = shuffle_low(FROM[i], FROM[i + 4]);                                                                 \
         TO[2 * i + 1] = shuffle_high(FROM[i], FROM[i + 4]);                                                            \
     }
 #define SHUFFLE_16(TO, FROM)                                                                                           \
-    for (int i = 0; i < 8; i++) {                                                                                      \
+    _Pragma("unroll") for (int i = 0; i < 8; i++) {                                                                    \
         TO[2 * i] = shuffle_low(FROM[i], FROM[i + 8]);                                                                 \
         TO[2 * i + 1] = shuffle_high(FROM[i], FROM[i + 8]);                                                            \
     }

@@ -196,11 +196,30 @@ static void gradient_filter_gradient(clade_tape *tape, const clade_node *node, c
     DO("padding beyond the kernel", 1, 1, 2, 3, 4, 4, 6, 5, 2, 2, 2, 3, 4, 5, 5, 6, 1, 1)                              \
     DO("parts of the image that nothing reads", 2, 1, 3, 4, 12, 11, 3, 3, 2, 2, 4, 4, 0, 0, 0, 0, 1, 1)                \
     DO("many small images", 70, 1, 3, 4, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                                     \
+    DO("seven by seven, five images", 5, 1, 20, 40, 7, 7, 7, 7, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                          \
+    DO("rows of two vectors", 2, 1, 9, 17, 6, 32, 6, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                                 \
+    DO("stride 2 over rows longer than a vector", 2, 1, 9, 17, 10, 40, 5, 20, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1)            \
+    DO("stride 4 over rows longer than a vector", 1, 1, 2, 9, 15, 83, 3, 19, 5, 9, 4, 4, 0, 0, 0, 0, 1, 1)             \
+    DO("one channel, many filters, 5 x 5", 3, 1, 1, 20, 12, 20, 8, 16, 5, 5, 1, 1, 0, 0, 0, 0, 1, 1)                   \
     DO("eight by eight, 5 x 5", 2, 1, 6, 20, 12, 12, 8, 8, 5, 5, 1, 1, 0, 0, 0, 0, 1, 1)                               \
     DO("more channels than a panel is deep", 1, 1, 130, 2, 3, 4, 3, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                   \
     DO("more filters than a panel is deep", 1, 1, 2, 300, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1)                    \
+    DO("1 x 1 in groups, seven by seven", 3, 2, 20, 9, 7, 7, 7, 7, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1)                       \
+    DO("1 x 1, more channels than a panel is deep", 2, 1, 300, 5, 6, 7, 6, 7, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1)            \
+    DO("1 x 1, more filters than a block", 2, 1, 8, 75, 8, 20, 8, 20, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1)                    \
+    DO("1 x 1, more pixels than a piece", 2, 1, 40, 6, 17, 19, 17, 19, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1)                   \
+    DO("1 x 1 with strides over wide rows", 1, 2, 3, 4, 5, 75, 3, 38, 1, 1, 2, 2, 0, 0, 0, 0, 1, 1)                    \
+    DO("depthwise, seven by seven", 2, 3, 1, 1, 7, 7, 7, 7, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                              \
+    DO("depthwise over wide rows", 2, 2, 1, 1, 40, 37, 40, 37, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                           \
+    DO("depthwise, three filters to a channel", 2, 4, 1, 3, 20, 21, 20, 21, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)              \
+    DO("depthwise with strides over wide rows", 1, 3, 1, 2, 9, 75, 5, 38, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1)                \
+    DO("depthwise 5 x 4 with dilation", 2, 3, 1, 1, 12, 33, 8, 31, 5, 4, 1, 1, 2, 1, 2, 3, 2, 2)                       \
     DO("an image cut into blocks of rows", 1, 1, 1, 2, 41, 37, 41, 37, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                   \
-    DO("an image cut into blocks of columns", 1, 1, 1, 1, 3, 2800, 3, 2800, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)
+    DO("an image cut into blocks of columns", 1, 1, 1, 1, 3, 2800, 3, 2800, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)              \
+    DO("3 x 3 with unequal padding", 2, 1, 17, 9, 9, 11, 10, 11, 3, 3, 1, 1, 2, 0, 1, 2, 1, 1)                         \
+    DO("3 x 3 with more padding than it reaches", 2, 1, 3, 4, 6, 7, 7, 9, 3, 3, 1, 1, 3, 3, 0, 1, 1, 1)                \
+    DO("3 x 3 with channels and filters of several blocks", 1, 1, 70, 40, 6, 6, 6, 6, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)    \
+    DO("3 x 3 over a few rows of several images", 3, 1, 4, 6, 17, 18, 17, 18, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)
 
 #define ATTRIBUTES(G, H, W, R, S, SH, SW, T, L, B, E, DH, DW)                                                          \
     &(const attributes) {                                                                                              \
@@ -268,30 +287,56 @@ static void gradient_filter_gradient(clade_tape *tape, const clade_node *node, c
                   .bias = true),
 
 static const clade_case forward_cases[] = { GEOMETRIES(FORWARD) TAILS{ .name = NULL } };
-static const clade_case data_gradient_cases[] = { GEOMETRIES(DATA_GRADIENT) TAILS{ .name = NULL } };
+static const clade_case data_gradient_cases[] = {
+    GEOMETRIES(DATA_GRADIENT) TAILS{
+        .name = "a whole tail, stride 2",
+        .in = { { 4, { 2, 17, 5, 20 } },
+                { 4, { 17, 9, 3, 3 } },
+                CHANNELS(9),
+                IMAGES(2, 9, 10, 40),
+                IMAGES(2, 9, 10, 40) },
+        .input_count = 5,
+        .attributes = &(const attributes){ .stride = { 2, 2 },
+                                           .pad = { 1, 1, 1, 1 },
+                                           .dilation = { 1, 1 },
+                                           .groups = 1,
+                                           .image = { 10, 40 },
+                                           .tail = { .bias = true, .residual = true, .relu = true, .mask = true } },
+    },
+    { .name = NULL },
+};
 static const clade_case filter_gradient_cases[] = { GEOMETRIES(FILTER_GRADIENT){ .name = NULL } };
 
 /* ---- the rows ---- */
 
 static const clade_implementation *const implementations[] = {
-    &clade_conv2d_clblast,
-    &clade_conv2d_direct,
-    &clade_conv2d_pixels,
-    NULL,
+    &clade_conv2d_clblast,          &clade_conv2d_direct,
+    &clade_conv2d_winograd_gpu,     &clade_conv2d_implicit,
+    &clade_conv2d_pixels,           &clade_conv2d_pointwise,
+    &clade_conv2d_winograd,         &clade_conv2d_depthwise,
+    &clade_conv2d_depthwise_pixels, NULL,
 };
 
-#define ROW(NAME, ONNX, SCHEMA, WHAT, TAIL)                                                                            \
+static const clade_implementation *const filter_implementations[] = {
+    &clade_conv2d_clblast,          &clade_conv2d_direct,          &clade_conv2d_implicit,
+    &clade_conv2d_pixels,           &clade_conv2d_pointwise,       &clade_conv2d_depthwise,
+    &clade_conv2d_depthwise_pixels, &clade_conv2d_winograd_filter, NULL,
+};
+
+#define ROW(NAME, ONNX, SCHEMA, WHAT, TAIL, IMPLEMENTATIONS)                                                           \
     {                                                                                                                  \
         .name = NAME, .onnx = ONNX, .attributes = SCHEMA, .attributes_size = sizeof(attributes), .input_minimum = 2,   \
         .input_maximum = 2 + CLADE_TAIL_INPUTS, .outputs = 1, .tail_input = TAIL,                                      \
         .tail_offset = offsetof(attributes, tail), .infer = infer_##WHAT, .gradient = gradient_##WHAT,                 \
         .reference = clade_convolution_reference, .reference_at = clade_convolution_reference_at,                      \
-        .flops = clade_convolution_flops, .implementations = implementations, .cases = WHAT##_cases                    \
+        .flops = clade_convolution_flops, .implementations = IMPLEMENTATIONS, .cases = WHAT##_cases                    \
     }
 
-const clade_op clade_op_conv2d = ROW("conv2d", "Conv", schema, forward, 2);
-const clade_op clade_op_conv2d_data_gradient = ROW("conv2d_data_gradient", NULL, data_schema, data_gradient, 2);
-const clade_op clade_op_conv2d_filter_gradient = ROW("conv2d_filter_gradient", NULL, filter_schema, filter_gradient, 0);
+const clade_op clade_op_conv2d = ROW("conv2d", "Conv", schema, forward, 2, implementations);
+const clade_op clade_op_conv2d_data_gradient =
+    ROW("conv2d_data_gradient", NULL, data_schema, data_gradient, 2, implementations);
+const clade_op clade_op_conv2d_filter_gradient =
+    ROW("conv2d_filter_gradient", NULL, filter_schema, filter_gradient, 0, filter_implementations);
 
 /* ---- the builder's calls ---- */
 

@@ -34,9 +34,16 @@ double clade_convolution_reference_at(const clade_node *node, const clade_tensor
 
 /* ---- the implementations, a file each; each serves the three rows unless it refuses ---- */
 
-extern const clade_implementation clade_conv2d_clblast; /* im2col and CLBlast's batched GEMM */
-extern const clade_implementation clade_conv2d_direct;  /* CPU-like devices: tiles in local memory */
-extern const clade_implementation clade_conv2d_pixels;  /* GPU-like devices; always applicable */
+extern const clade_implementation clade_conv2d_clblast;      /* im2col and CLBlast's batched GEMM */
+extern const clade_implementation clade_conv2d_direct;       /* CPU-like devices: tiles in local memory */
+extern const clade_implementation clade_conv2d_winograd_gpu; /* GPU-like devices: F(4 x 4, 3 x 3) or F(2 x 2, 3 x 3) */
+extern const clade_implementation clade_conv2d_implicit;  /* GPU-like devices: tiled products over a gathered image */
+extern const clade_implementation clade_conv2d_pixels;    /* GPU-like devices; always applicable */
+extern const clade_implementation clade_conv2d_depthwise; /* CPU-like devices: groups of one channel */
+extern const clade_implementation clade_conv2d_depthwise_pixels; /* GPU-like devices: the same */
+extern const clade_implementation clade_conv2d_pointwise;       /* CPU-like devices: 1 x 1 kernels as matrix products */
+extern const clade_implementation clade_conv2d_winograd;        /* CPU-like devices: F(4 x 4, 3 x 3) */
+extern const clade_implementation clade_conv2d_winograd_filter; /* the same for the filter gradient */
 
 /* ---- arithmetic that they share ---- */
 

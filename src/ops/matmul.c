@@ -1,7 +1,7 @@
 /* The matrix product C = op(A) op(B), op transposing when asked: A (M, K) or (K, M), B (K, N) or (N, K) -> C (M, N).
  *
- * Three implementations: CLBlast's GEMM; `packed` for CPU-like devices (one work-item a group, a register tile of
- * 8 x 32); `tiled` for GPU-like ones (tiles in local memory). */
+ * Four implementations: CLBlast's GEMM; for CPU-like devices `packed` (one work-item a group, a register tile of 8 x 32)
+ * and `thin` (few rows, bound by reading B); `tiled` for GPU-like ones (tiles in local memory). */
 #include "ops/matmul.h"
 
 #include <stddef.h>
@@ -51,15 +51,10 @@ static void gradient(clade_tape *tape, const clade_node *node, const clade_value
 
 /* ---- sizes, steps and reference ---- */
 
-/* Element (row, k) of op(A) is at row * a_row_step + k * a_k_step; likewise (k, column) of op(B). */
-typedef struct product {
-    int64_t m, n, k, a_row_step, a_k_step, b_k_step, b_column_step;
-} product;
-
-static product product_of(const clade_node *node, const int64_t *a, const int64_t *b) {
+static clade_product product_of(const clade_node *node, const int64_t *a, const int64_t *b) {
     const clade_matmul_attributes *attributes = node->attributes;
     const bool ta = attributes->transpose_a, tb = attributes->transpose_b;
-    return (product){
+    return (clade_product){
         .m = a[ta],
         .n = b[!tb],
         .k = b[tb],
@@ -70,12 +65,12 @@ static product product_of(const clade_node *node, const int64_t *a, const int64_
     };
 }
 
-static product product_at(const clade_site *site) {
+clade_product clade_product_at(const clade_site *site) {
     return product_of(site->node, site->in[0].size, site->in[1].size);
 }
 
 static double reference_at(const clade_node *node, const clade_tensor in[], const clade_tensor *out, int64_t element) {
-    const product p = product_of(node, in[0].size, in[1].size);
+    const clade_product p = product_of(node, in[0].size, in[1].size);
     const double *a = in[0].data + element / p.n * p.a_row_step, *b = in[1].data + element % p.n * p.b_column_step;
     double sum = 0;
     for (int64_t k = 0; k < p.k; k++) {
@@ -91,20 +86,8 @@ static void reference(const clade_node *node, const clade_tensor in[], clade_ten
 }
 
 static double flops(const clade_site *site) {
-    const product p = product_at(site);
+    const clade_product p = clade_product_at(site);
     return 2.0 * (double)p.m * (double)p.n * (double)p.k;
-}
-
-static int64_t round_up(int64_t value, int64_t multiple) {
-    return (value + multiple - 1) / multiple * multiple;
-}
-
-static int64_t blocks(int64_t value, int64_t block) {
-    return (value + block - 1) / block;
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
 }
 
 /* ---- CLBlast ---- */
@@ -122,7 +105,7 @@ static double clblast_suitability(const clade_site *site) {
 
 static clade_status clblast_record(const clade_site *site, clade_commands *commands) {
     const clade_matmul_attributes *attributes = site->node->attributes;
-    const product p = product_at(site);
+    const clade_product p = clade_product_at(site);
     return clade_clblast_gemm(commands, site->label,
                               &(clade_gemm){
                                   .transpose_a = attributes->transpose_a,
@@ -141,202 +124,14 @@ static clade_status clblast_record(const clade_site *site, clade_commands *comma
                               });
 }
 
-/* ---- packed ---- */
-
-enum {
-    PANEL_ROWS = 8,
-    PANEL_COLUMNS = 32,
-    PACK_DEPTH = 256,    /* of kernels/gemm_packed.cl */
-    ENOUGH_GROUPS = 32,  /* to keep a CPU's cores evenly busy */
-    LONG_PART = 1024,    /* of K: a split makes parts of at least this */
-    LARGEST_BLOCK = 256, /* rows and columns of C for a work-item: A's block stays in the second-level cache */
-    SMALLEST_ROWS = 64,  /* fewer rows would pack B too often */
-};
-
-/* How C is cut up. It depends on the sizes and the local memory alone. */
-typedef struct cut {
-    int64_t m_block, n_block, k_block, parts, part_depth;
-} cut;
-
-static cut cut_of(const clade_site *site) {
-    const product p = product_at(site);
-    const int64_t local = (int64_t)site->device->capabilities.local_memory;
-    cut c = {
-        .m_block = smaller(LARGEST_BLOCK, round_up(p.m, PANEL_ROWS)),
-        .n_block = smaller(LARGEST_BLOCK, round_up(p.n, PANEL_COLUMNS)),
-        .k_block = smaller(smaller(PACK_DEPTH, local / 2 / (PANEL_COLUMNS * 4)), p.k),
-    };
-    while (c.n_block > PANEL_COLUMNS && blocks(p.m, c.m_block) * blocks(p.n, c.n_block) < ENOUGH_GROUPS)
-        c.n_block = round_up(c.n_block / 2, PANEL_COLUMNS);
-    while (c.m_block > SMALLEST_ROWS && blocks(p.m, c.m_block) * blocks(p.n, c.n_block) < ENOUGH_GROUPS)
-        c.m_block = round_up(c.m_block / 2, PANEL_ROWS);
-    const int64_t groups = blocks(p.m, c.m_block) * blocks(p.n, c.n_block);
-    int64_t wanted = smaller(ENOUGH_GROUPS / groups, p.k / LONG_PART);
-    c.part_depth = wanted > 1 ? round_up(blocks(p.k, wanted), 16) : p.k;
-    c.parts = blocks(p.k, c.part_depth);
-    return c;
-}
-
-static bool packed_applicable(const clade_site *site, char why[128]) {
-    if (site->device->capabilities.local_memory >= 4096) return true;
-    snprintf(why, 128, "needs 4096 bytes of local memory");
-    return false;
-}
-
-static double packed_suitability(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 3 : 0;
-}
-
-static void packed_workspace(const clade_site *site, size_t bytes[CLADE_MAX_WORKSPACES]) {
-    const product p = product_at(site);
-    const cut c = cut_of(site);
-    bytes[0] = (size_t)(round_up(p.m, PANEL_ROWS) * p.k) * sizeof(float);
-    if (c.parts > 1) bytes[1] = (size_t)(c.parts * p.m * p.n) * sizeof(float);
-}
-
-static clade_launch packed_launch(const clade_site *site, const char *kernel) {
-    return (clade_launch){
-        .file = "gemm_packed.cl",
-        .options = site->device->capabilities.is_cpu ? "-DFAST_FMA" : NULL,
-        .kernel = kernel,
-        .label = site->label,
-    };
-}
-
-static clade_status record_pack(const clade_site *site, clade_commands *commands, const product *p) {
-    const int64_t panels = blocks(p->m, PANEL_ROWS);
-    const clade_argument arguments[] = {
-        clade_buffer_argument(site->in[0].buffer),
-        clade_buffer_argument(site->workspace[0]),
-        clade_int_argument(p->m),
-        clade_int_argument(p->k),
-        clade_int_argument(p->a_row_step),
-        clade_int_argument(p->a_k_step),
-        clade_int_argument(panels),
-        clade_int_argument(0),
-    };
-    clade_launch launch = packed_launch(site, "pack_a");
-    launch.global[0] = (size_t)panels;
-    launch.global[1] = (size_t)blocks(p->k, PACK_DEPTH);
-    launch.local[0] = 1;
-    launch.arguments = arguments;
-    launch.argument_count = sizeof arguments / sizeof arguments[0];
-    launch.bytes = 8.0 * (double)p->m * (double)p->k;
-    return clade_commands_launch(commands, &launch);
-}
-
-static clade_status record_multiply(const clade_site *site, clade_commands *commands, const product *p, const cut *c) {
-    const clade_buffer *out = c->parts > 1 ? site->workspace[1] : site->out[0].buffer;
-    const clade_argument arguments[] = {
-        clade_buffer_argument(site->workspace[0]),
-        clade_buffer_argument(site->in[1].buffer),
-        clade_buffer_argument(out),
-        clade_local_argument((size_t)c->k_block * PANEL_COLUMNS * sizeof(float)),
-        clade_int_argument(p->m),
-        clade_int_argument(p->n),
-        clade_int_argument(p->k),
-        clade_int_argument(p->b_k_step),
-        clade_int_argument(p->b_column_step),
-        clade_int_argument(c->m_block),
-        clade_int_argument(c->n_block),
-        clade_int_argument(c->k_block),
-        clade_int_argument(c->part_depth),
-    };
-    clade_launch launch = packed_launch(site, "multiply");
-    launch.global[0] = (size_t)blocks(p->n, c->n_block);
-    launch.global[1] = (size_t)blocks(p->m, c->m_block);
-    launch.global[2] = (size_t)c->parts;
-    launch.arguments = arguments;
-    launch.argument_count = sizeof arguments / sizeof arguments[0];
-    launch.flops = flops(site);
-    launch.bytes = 4.0 * (double)(p->m * p->k + p->k * p->n + p->m * p->n * c->parts);
-    return clade_commands_launch(commands, &launch);
-}
-
-static clade_status packed_record(const clade_site *site, clade_commands *commands) {
-    const product p = product_at(site);
-    const cut c = cut_of(site);
-    clade_status status = record_pack(site, commands, &p);
-    if (status == CLADE_OK) status = record_multiply(site, commands, &p, &c);
-    if (status != CLADE_OK || c.parts == 1) return status;
-    const clade_argument arguments[] = {
-        clade_buffer_argument(site->workspace[1]),
-        clade_buffer_argument(site->out[0].buffer),
-        clade_int_argument(p.m * p.n),
-        clade_int_argument(c.parts),
-    };
-    clade_launch launch = packed_launch(site, "add_parts");
-    launch.global[0] = (size_t)(p.m * p.n);
-    launch.arguments = arguments;
-    launch.argument_count = sizeof arguments / sizeof arguments[0];
-    launch.bytes = 4.0 * (double)(p.m * p.n * (c.parts + 1));
-    return clade_commands_launch(commands, &launch);
-}
-
-/* ---- tiled ---- */
-
-enum { LARGE_SIDE = 16, SMALL_SIDE = 8, LARGE_LOCAL = 2 * 16 * 65 * 4, SMALL_LOCAL = 2 * 16 * 33 * 4 };
-
-static bool group_fits(const clade_capabilities *can, size_t side, size_t local) {
-    return can->max_group_size >= side * side && can->max_group_sizes[0] >= side && can->max_group_sizes[1] >= side &&
-           can->local_memory >= local;
-}
-
-static bool tiled_applicable(const clade_site *site, char why[128]) {
-    if (group_fits(&site->device->capabilities, SMALL_SIDE, SMALL_LOCAL)) return true;
-    snprintf(why, 128, "needs groups of %d work-items and %d bytes of local memory", SMALL_SIDE * SMALL_SIDE,
-             SMALL_LOCAL);
-    return false;
-}
-
-static double tiled_suitability(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 0 : 1;
-}
-
-static clade_status tiled_record(const clade_site *site, clade_commands *commands) {
-    const product p = product_at(site);
-    const bool large = group_fits(&site->device->capabilities, LARGE_SIDE, LARGE_LOCAL) && p.m > 4 * SMALL_SIDE &&
-                       p.n > 4 * SMALL_SIDE;
-    const int64_t side = large ? LARGE_SIDE : SMALL_SIDE;
-    const clade_argument arguments[] = {
-        clade_buffer_argument(site->in[0].buffer),
-        clade_buffer_argument(site->in[1].buffer),
-        clade_buffer_argument(site->out[0].buffer),
-        clade_int_argument(p.m),
-        clade_int_argument(p.n),
-        clade_int_argument(p.k),
-        clade_int_argument(p.a_row_step),
-        clade_int_argument(p.a_k_step),
-        clade_int_argument(p.b_k_step),
-        clade_int_argument(p.b_column_step),
-    };
-    return clade_commands_launch(
-        commands, &(clade_launch){
-                      .file = "gemm_tiled.cl",
-                      .options = large ? "-DSIDE=16" : "-DSIDE=8",
-                      .kernel = "multiply_tiled",
-                      .label = site->label,
-                      .global = { (size_t)(blocks(p.n, 4 * side) * side), (size_t)(blocks(p.m, 4 * side) * side) },
-                      .local = { (size_t)side, (size_t)side },
-                      .arguments = arguments,
-                      .argument_count = sizeof arguments / sizeof arguments[0],
-                      .flops = flops(site),
-                      .bytes = 4.0 * (double)(p.m * p.k + p.k * p.n + p.m * p.n),
-                  });
-}
-
 static const clade_implementation *const implementations[] = {
     &(const clade_implementation){ .name = "clblast",
                                    .applicable = clblast_applicable,
                                    .suitability = clblast_suitability,
                                    .record = clblast_record },
-    &(const clade_implementation){ .name = "packed",
-                                   .applicable = packed_applicable,
-                                   .suitability = packed_suitability,
-                                   .workspace = packed_workspace,
-                                   .record = packed_record },
-    &(const clade_implementation){
-        .name = "tiled", .applicable = tiled_applicable, .suitability = tiled_suitability, .record = tiled_record },
+    &clade_matmul_packed,
+    &clade_matmul_thin,
+    &clade_matmul_tiled,
     NULL,
 };
 
@@ -384,6 +179,9 @@ static const clade_case cases[] = {
     CASE("primes, B transposed", 19, 23, 3, 23, false, true),
     CASE("primes, both transposed", 29, 13, 41, 29, true, true),
     CASE("a row times a matrix", 1, 33, 33, 67, false, false),
+    CASE("two rows times a wide matrix", 2, 40, 40, 150, false, false),
+    CASE("three rows transposed times a wide matrix", 21, 3, 21, 70, true, false),
+    CASE("four rows times a matrix transposed", 4, 37, 50, 37, false, true),
     CASE("a column times a row", 35, 1, 1, 18, false, false),
     CASE("whole tiles", 16, 32, 32, 64, false, false),
     CASE("over a tile in both", 67, 31, 31, 70, false, false),
@@ -393,6 +191,8 @@ static const clade_case cases[] = {
     CASE("deeper than a panel, A transposed", 523, 12, 523, 40, true, false),
     CASE("over a work-item's block", 300, 20, 20, 290, false, false),
     TAIL_CASE("bias and ReLU", 13, 37, 19, 1, CHANNELS(37), NOTHING, NOTHING, .bias = true, .relu = true),
+    TAIL_CASE("a whole tail of two rows", 2, 35, 49, 3, CHANNELS(35), MATRIX(2, 35), MATRIX(2, 35), .bias = true,
+              .residual = true, .relu = true, .mask = true),
     TAIL_CASE("residual and mask", 9, 50, 33, 2, MATRIX(9, 50), MATRIX(9, 50), NOTHING, .residual = true, .mask = true),
     TAIL_CASE("a whole tail after a split", 5, 35, 2049, 3, CHANNELS(35), MATRIX(5, 35), MATRIX(5, 35), .bias = true,
               .residual = true, .relu = true, .mask = true),

@@ -1,0 +1,414 @@
+/* Depthwise convolution: each group has one channel; MULTIPLIER filters to each. On CPU-like devices a work-item,
+ * alone in its group, takes rows of a plane through a zero-padded copy in local memory; the data gradient is the same
+ * correlation of dy, zeros put between its pixels for the strides, with the kernel turned round. On GPU-like ones a
+ * work-item takes one element of a result (the kernels named pixels_...). */
+#include "fma.h"
+#include "loose.h"
+#include "tail.h"
+#include "transpose.h"
+#include "vectors.h"
+
+/* Calls would move everything out of the registers. No pointer is `restrict`: Oclgrind 21.10 does not know what becomes
+ * of that where a call is always inlined. */
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("unroll")
+
+/* ---- the padded copy: row y holds PHASES runs of PITCH floats, run f the columns f, f + step, ... ---- */
+
+INLINE void zero_row(__local float *to, int count) {
+    for (int i = 0; i < count; i += 16) LOCAL_16(to + i) = (float16)(0.0f);
+}
+
+/* Columns FIRST .. FIRST + COUNT - 1 of a row of WIDTH floats; 0 outside. Up to 15 floats after them are written. */
+INLINE void load_row(const __global float *from, int width, int first, int count, __local float *to) {
+    const int begin = clamp(-first, 0, count), end = clamp(width - first, begin, count);
+    zero_row(to, begin);
+    from += first;
+    if (end - begin >= 16) {
+        for (int i = begin; i + 16 < end; i += 16) LOCAL_16(to + i) = READ_16(from + i);
+        LOCAL_16(to + end - 16) = READ_16(from + end - 16);
+    } else {
+        for (int i = begin; i < end; i++) to[i] = from[i];
+    }
+    zero_row(to + end, count - end);
+}
+
+/* The same of columns FIRST, FIRST + step, ... */
+INLINE void load_every(const __global float *from, int width, int first, int step, int count,
+                       __local float *to) {
+    const int begin = clamp((step - 1 - first) / step, 0, count);
+    const int end = clamp((width - first + step - 1) / step, begin, count);
+    int i = begin;
+    zero_row(to, count);
+    if (step == 2)
+        for (; i + 16 <= end && first + 2 * i + 32 <= width; i += 16) {
+            const float16 low = READ_16(from + first + 2 * i), high = READ_16(from + first + 2 * i + 16);
+            LOCAL_16(to + i) = (float16)(low.even, high.even);
+        }
+    for (; i < end; i++) to[i] = from[first + i * step];
+}
+
+/* The same of a row with INSERT - 1 zeros after each float. */
+INLINE void load_apart(const __global float *from, int width, int first, int insert, int count,
+                       __local float *to) {
+    const int begin = max(0, (first + insert - 1) / insert), end = min(width, (first + count - 1) / insert + 1);
+    int j = begin;
+    zero_row(to, count);
+    if (insert == 2)
+        for (; j + 16 <= end && 2 * j - first + 32 <= count; j += 16) {
+            const float16 v = READ_16(from + j), zero = 0.0f;
+            LOCAL_16(to + 2 * j - first) = shuffle_low(v, zero);
+            LOCAL_16(to + 2 * j - first + 16) = shuffle_high(v, zero);
+        }
+    for (; j < end; j++) to[j * insert - first] = from[j];
+}
+
+/* Sizes of the padded copy, and of what it is a copy of: element (y, x) lies at row (y * insert_y - first_y). */
+typedef struct copy {
+    int height, width, rows, pitch, phases, step, insert_y, insert_x, first_x;
+} copy;
+
+/* Rows FIRST_Y .. FIRST_Y + c->rows - 1 of a plane. */
+INLINE void load_plane(const copy *c, const __global float *from, int first_y, __local float *to) {
+    for (int row = 0; row < c->rows; row++) {
+        const int at = first_y + row, y = c->insert_y == 1 ? at : at / c->insert_y;
+        const bool inside = at >= 0 && y * c->insert_y == at && y < c->height;
+        const __global float *line = from + (inside ? (size_t)y * c->width : 0);
+        for (int phase = 0; phase < c->phases; phase++, to += c->pitch) {
+            if (!inside)
+                zero_row(to, c->pitch);
+            else if (c->insert_x > 1)
+                load_apart(line, c->width, c->first_x, c->insert_x, c->pitch, to);
+            else if (c->step > 1)
+                load_every(line, c->width, c->first_x + phase, c->step, c->pitch, to);
+            else
+                load_row(line, c->width, c->first_x, c->pitch, to);
+        }
+    }
+}
+
+/* Columns Q - 1, Q and Q + 1 and the 15 after each of a row of WIDTH (at least 16) floats, zero outside; all zero where
+ * the row is not INSIDE. */
+INLINE void three_columns(const __global float *line, bool inside, int q, int width, float16 *a, float16 *b,
+                          float16 *c) {
+    if (!inside) {
+        *a = *b = *c = 0.0f;
+        return;
+    }
+    const float16 v = READ_16(line + q);
+    *b = v;
+    *a = q > 0 ? READ_16(line + q - 1)
+               : (float16)(0.0f, v.s0, v.s1, v.s2, v.s3, v.s4, v.s5, v.s6, v.s7, v.s8, v.s9, v.sa, v.sb, v.sc, v.sd,
+                           v.se);
+    *c = q + 16 < width ? READ_16(line + q + 1)
+                        : (float16)(v.s1, v.s2, v.s3, v.s4, v.s5, v.s6, v.s7, v.s8, v.s9, v.sa, v.sb, v.sc, v.sd, v.se,
+                                    v.sf, 0.0f);
+}
+
+/* Whether the kernel of 3 x 3 reaches one column to each side of rows of at least a vector: such rows need no copy. */
+INLINE bool reads_sides(int width, int out_width, int kernel_y, int kernel_x, int stride_y, int stride_x,
+                        int dilation_y, int dilation_x, int pad_x) {
+    return kernel_y == 3 && kernel_x == 3 && stride_y == 1 && stride_x == 1 && dilation_y == 1 && dilation_x == 1 &&
+           pad_x == 1 && width == out_width && width >= 16;
+}
+
+/* ---- forward and data gradient ---- */
+
+/* Where results go: y's rows of WIDTH elements from Y + AT on, rows after one another up to END. */
+typedef struct target {
+    __global float *y;
+    size_t at, end;
+    int width;
+    float bias;
+    bool add, whole, exact, plain; /* plain: the sum alone */
+} target;
+
+/* Lanes for columns Q .. Q + 15 of row P. Unless it is to be exact, those past the width spoil the next row's first,
+ * which come later; they stay within the work-item's own rows. */
+INLINE void put(const target *t, const tail_inputs *tail, float16 sum, int p, int q) {
+    const size_t at = t->at + (size_t)p * t->width + q;
+    if (t->exact ? q + 16 <= t->width : at + 16 <= t->end) {
+        if (t->plain) {
+            GLOBAL_16(t->y + at) = sum;
+            return;
+        }
+        if (t->add) sum += READ_16(t->y + at);
+        GLOBAL_16(t->y + at) = t->whole ? tail16(tail, sum, (float16)(t->bias), at) : sum;
+        return;
+    }
+    float lanes[16];
+    vstore16(sum, 0, lanes);
+    for (int i = 0; i < min(16, t->width - q); i++) {
+        const float one = t->add ? lanes[i] + t->y[at + i] : lanes[i];
+        t->y[at + i] = t->whole ? tail1(tail, one, t->bias, at + i) : one;
+    }
+}
+
+/* A kernel of 3 x 3 whose rows are neighbours: each row of the copy is read once for the three rows of results that it
+ * reaches. */
+INLINE void correlate_3x3(const __local float *from, int row_pitch, const __local int *taps_x,
+                                 const float *weights, int rows, int q, const target *t, const tail_inputs *tail) {
+    const float16 w00 = weights[0], w01 = weights[1], w02 = weights[2], w10 = weights[3], w11 = weights[4],
+                  w12 = weights[5], w20 = weights[6], w21 = weights[7], w22 = weights[8];
+    float16 one = 0.0f, two = 0.0f;
+    const int first = taps_x[0] + q, second = taps_x[1] + q, third = taps_x[2] + q;
+    for (int row = 0; row < rows + 2; row++, from += row_pitch) {
+        const float16 a = vload16(0, from + first), b = vload16(0, from + second), c = vload16(0, from + third);
+        const float16 three = FMA(w22, c, FMA(w21, b, FMA(w20, a, two)));
+        two = FMA(w12, c, FMA(w11, b, FMA(w10, a, one)));
+        one = FMA(w02, c, FMA(w01, b, w00 * a));
+        if (row >= 2) put(t, tail, three, row - 2, q);
+    }
+}
+
+/* The same from a plane in global memory, of which row FIRST_Y is the first that the results need. */
+INLINE void correlate_sides(const __global float *from, int height, int width, int first_y,
+                            const float *weights, int rows, int q, const target *t, const tail_inputs *tail) {
+    const float16 w00 = weights[0], w01 = weights[1], w02 = weights[2], w10 = weights[3], w11 = weights[4],
+                  w12 = weights[5], w20 = weights[6], w21 = weights[7], w22 = weights[8];
+    float16 one = 0.0f, two = 0.0f, a, b, c;
+    for (int row = 0; row < rows + 2; row++) {
+        const int y = first_y + row;
+        three_columns(from + (long)y * width, y >= 0 && y < height, q, width, &a, &b, &c);
+        const float16 three = FMA(w22, c, FMA(w21, b, FMA(w20, a, two)));
+        two = FMA(w12, c, FMA(w11, b, FMA(w10, a, one)));
+        one = FMA(w02, c, FMA(w01, b, w00 * a));
+        if (row >= 2) put(t, tail, three, row - 2, q);
+    }
+}
+
+enum { ROWS = 4 };
+
+/* Any kernel, ROWS rows at a time; rows after the last repeat it. */
+INLINE void correlate(const __local float *from, int row_step, int row_pitch, int kernel_y, int kernel_x,
+                             int dilation_y, const __local int *taps_x, const __global float *weights,
+                             int weight_step, int rows, int q, const target *t, const tail_inputs *tail) {
+    for (int p = 0; p < rows; p += ROWS) {
+        float16 sum[ROWS];
+        const __local float *row[ROWS];
+        UNROLL
+        for (int i = 0; i < ROWS; i++) sum[i] = 0.0f, row[i] = from + min(p + i, rows - 1) * row_step + q;
+        for (int r = 0; r < kernel_y; r++)
+            for (int s = 0; s < kernel_x; s++) {
+                const float16 weight = weights[(r * kernel_x + s) * weight_step];
+                const int place = r * dilation_y * row_pitch + taps_x[s];
+                UNROLL
+                for (int i = 0; i < ROWS; i++) sum[i] = FMA(weight, vload16(0, row[i] + place), sum[i]);
+            }
+        UNROLL
+        for (int i = 0; i < ROWS; i++)
+            if (p + i < rows) put(t, tail, sum[i], p + i, q);
+    }
+}
+
+/* Work-item (row block, plane of results): the correlation of SOURCES planes of in with WEIGHTS, stride apart; the
+ * source planes of result plane z are from z / share * sources on, their kernels likewise. LOCAL: the copy, of PITCH
+ * and PHASES, 16 floats of slack at its end. TURNED: the kernel is turned round. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+planes(const __global float *restrict in, const __global float *restrict weights, __global float *restrict out,
+       __local float *restrict tile, __local int *restrict taps_x, int channels, int sources, int share, int height,
+       int width, int out_height, int out_width, int kernel_y, int kernel_x, int stride_y, int stride_x, int insert_y, int insert_x, int pad_y,
+       int pad_x, int dilation_y, int dilation_x, int pitch, int phases, int row_block, int turned, TAIL_PARAMETERS) {
+    const tail_inputs tail = TAIL_INPUTS;
+    const int p = (int)get_global_id(0) * row_block, rows = min(row_block, out_height - p);
+    const int plane = (int)get_global_id(1), channel = plane % channels, image = plane / channels;
+    const int taps = kernel_y * kernel_x, row_pitch = phases * pitch, in_channels = channels / share * sources;
+    const int copy_rows = (rows - 1) * stride_y + dilation_y * (kernel_y - 1) + 1;
+    const copy c = { height, width, copy_rows, pitch, phases, stride_x, insert_y, insert_x, -pad_x };
+    const size_t at = ((size_t)plane * out_height + p) * out_width;
+    for (int s = 0; s < kernel_x; s++) taps_x[s] = s * dilation_x % stride_x * pitch + s * dilation_x / stride_x;
+    for (int m = 0; m < sources; m++) {
+        const int source = channel / share * sources + m;
+        const target t = { out,   at, at + (size_t)rows * out_width, out_width, tail_bias_of(&tail, channel),
+                           m > 0, m == sources - 1, sources > 1,
+                           sources == 1 && tail.flags == 0 && tail.low != 0.0f };
+        const __global float *w = weights + (size_t)(turned ? source : channel) * taps + (turned ? taps - 1 : 0);
+        const int step = turned ? -1 : 1;
+        const __global float *from = in + ((size_t)image * in_channels + source) * height * width;
+        const bool sides = sources == 1 && insert_y == 1 && insert_x == 1 &&
+                           reads_sides(width, out_width, kernel_y, kernel_x, stride_y, stride_x, dilation_y, dilation_x,
+                                       pad_x);
+        if (!sides) load_plane(&c, from, p * stride_y - pad_y, tile);
+        float nine[9];
+        const bool march = kernel_y == 3 && kernel_x == 3 && stride_y == 1 && dilation_y == 1;
+        for (int i = 0; i < 9 && march; i++) nine[i] = w[i * step];
+        for (int begin = 0; begin < out_width; begin += 16) {
+            const int q = sources > 1 ? begin : max(0, min(begin, out_width - 16));
+            if (sides)
+                correlate_sides(from, height, width, p - pad_y, nine, rows, q, &t, &tail);
+            else if (march)
+                correlate_3x3(tile, row_pitch, taps_x, nine, rows, q, &t, &tail);
+            else
+                correlate(tile, stride_y * row_pitch, row_pitch, kernel_y, kernel_x, dilation_y, taps_x, w, step, rows,
+                          q, &t, &tail);
+        }
+    }
+}
+
+/* ---- filter gradient ---- */
+
+/* sums[tap] += the products of dy's lanes with the copy of x under the tap, over ROWS rows of WIDE (a multiple of 16)
+ * columns; three taps of a row of the kernel at a time. */
+INLINE void correlate_filters(const __local float *x, int row_step, const __local int *taps_x, int count,
+                                     const __local float *dy, int wide, int rows, float16 *sums) {
+    const int second = taps_x[min(1, count - 1)], third = taps_x[min(2, count - 1)];
+    float16 a = sums[0], b = sums[1], c = sums[2];
+    for (int p = 0; p < rows; p++, x += row_step, dy += wide)
+        for (int q = 0; q < wide; q += 16) {
+            const float16 d = vload16(0, dy + q);
+            a = FMA(d, vload16(0, x + taps_x[0] + q), a);
+            b = FMA(d, vload16(0, x + second + q), b);
+            c = FMA(d, vload16(0, x + third + q), c);
+        }
+    sums[0] = a, sums[1] = b, sums[2] = c;
+}
+
+/* sums[0 .. 8] += the products of a plane of dy with one of x, both of WIDTH columns, for a 3 x 3 kernel that reaches
+ * one column to each side: columns Q .. Q + 15, of which the first SKIP count already. Each row of x is read once for
+ * the three rows of dy that reach it. */
+INLINE void correlate_filters_sides(const __global float *x, int height, int width, int pad_y,
+                                    const __global float *dy, int out_height, int q, int skip, float16 *sums) {
+    const int16 lanes = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const int16 counts = lanes >= (int16)(skip);
+    float16 s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3], s4 = sums[4], s5 = sums[5], s6 = sums[6],
+            s7 = sums[7], s8 = sums[8], one = 0.0f, two = 0.0f, a, b, c;
+    for (int row = 0; row < out_height + 2; row++) {
+        const int y = row - pad_y;
+        float16 d = 0.0f;
+        if (row < out_height) d = as_float16(as_int16(READ_16(dy + (size_t)row * width + q)) & counts);
+        three_columns(x + (long)y * width, y >= 0 && y < height, q, width, &a, &b, &c);
+        s0 = FMA(d, a, s0), s1 = FMA(d, b, s1), s2 = FMA(d, c, s2);
+        s3 = FMA(one, a, s3), s4 = FMA(one, b, s4), s5 = FMA(one, c, s5);
+        s6 = FMA(two, a, s6), s7 = FMA(two, b, s7), s8 = FMA(two, c, s8);
+        two = one, one = d;
+    }
+    sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3, sums[4] = s4, sums[5] = s5, sums[6] = s6, sums[7] = s7;
+    sums[8] = s8;
+}
+
+/* Work-item (filter, part): parts_out (parts, filters, taps) gets the sum over the images of the part. LOCAL: the copy
+ * of x as in `planes`, then row_block rows of dy, each rounded up to a multiple of 16, 16 floats of slack at the end
+ * of each. SUMS: of taps + 3. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+filter_gradient(const __global float *restrict x, const __global float *restrict dy, __global float *restrict parts_out,
+                __local float *restrict tile, __local float *restrict gradient, __local float *restrict totals,
+                __local int *restrict taps_x, int batch, int filters, int share, int height, int width, int out_height,
+                int out_width, int kernel_y, int kernel_x, int stride_y, int stride_x, int pad_y, int pad_x, int dilation_y, int dilation_x,
+                int pitch, int phases, int row_block, int part_images) {
+    const int filter = (int)get_global_id(0), part = (int)get_global_id(1), taps = kernel_y * kernel_x;
+    const int n_end = min(batch, (part + 1) * part_images), wide = (out_width + 15) / 16 * 16;
+    const int row_pitch = phases * pitch;
+    for (int s = 0; s < kernel_x; s++) taps_x[s] = s * dilation_x % stride_x * pitch + s * dilation_x / stride_x;
+    for (int i = 0; i < taps; i++) vstore16((float16)(0.0f), i, totals);
+    const bool sides =
+        reads_sides(width, out_width, kernel_y, kernel_x, stride_y, stride_x, dilation_y, dilation_x, pad_x);
+    if (sides) {
+        float16 sums[9];
+        for (int i = 0; i < 9; i++) sums[i] = 0.0f;
+        for (int n = part * part_images; n < n_end; n++)
+            for (int begin = 0; begin < width; begin += 16) {
+                const int q = min(begin, width - 16);
+                correlate_filters_sides(x + ((size_t)n * (filters / share) + filter / share) * height * width, height,
+                                        width, pad_y, dy + ((size_t)n * filters + filter) * out_height * width,
+                                        out_height, q, begin - q, sums);
+            }
+        for (int i = 0; i < 9; i++) vstore16(sums[i], i, totals);
+    }
+    for (int n = part * part_images; n < n_end && !sides; n++)
+        for (int p = 0; p < out_height; p += row_block) {
+            const int rows = min(row_block, out_height - p);
+            const copy from_x = { height, width, (rows - 1) * stride_y + dilation_y * (kernel_y - 1) + 1,
+                                  pitch,  phases, stride_x, 1, 1, -pad_x };
+            const copy from_dy = { out_height, out_width, rows, wide, 1, 1, 1, 1, 0 };
+            load_plane(&from_x, x + ((size_t)n * (filters / share) + filter / share) * height * width,
+                       p * stride_y - pad_y, tile);
+            load_plane(&from_dy, dy + ((size_t)n * filters + filter) * out_height * out_width, p, gradient);
+            for (int r = 0; r < kernel_y; r++)
+                for (int s = 0; s < kernel_x; s += 3) {
+                    const int count = min(3, kernel_x - s);
+                    float16 sums[3];
+                    for (int i = 0; i < 3; i++) sums[i] = vload16(r * kernel_x + s + min(i, count - 1), totals);
+                    correlate_filters(tile + r * dilation_y * row_pitch, stride_y * row_pitch, taps_x + s, count,
+                                      gradient, wide, rows, sums);
+                    for (int i = 0; i < count; i++) vstore16(sums[i], r * kernel_x + s + i, totals);
+                }
+        }
+    parts_out += ((size_t)part * filters + filter) * taps;
+    for (int i = 0; i < taps; i++) parts_out[i] = lanes16(vload16(i, totals));
+}
+
+/* ---- GPU-like devices ---- */
+
+#define SHAPE_PARAMETERS                                                                                               \
+    int batch, int filters, int share, int height, int width, int out_height, int out_width, int kernel_y,             \
+        int kernel_x, int stride_y, int stride_x, int pad_y, int pad_x, int dilation_y, int dilation_x
+
+/* Work-item (pixel of y, plane of y); SHARE filters to a channel. */
+__kernel void pixels_forward(const __global float *restrict x, const __global float *restrict weights,
+                             __global float *restrict y, SHAPE_PARAMETERS, TAIL_PARAMETERS) {
+    const tail_inputs tail = TAIL_INPUTS;
+    const int pixel = (int)get_global_id(0), plane = (int)get_global_id(1), filter = plane % filters;
+    if (pixel >= out_height * out_width) return;
+    const int top = pixel / out_width * stride_y - pad_y, left = pixel % out_width * stride_x - pad_x;
+    const size_t at = (size_t)plane * out_height * out_width + pixel;
+    x += ((size_t)(plane / filters) * (filters / share) + filter / share) * height * width;
+    weights += (size_t)filter * kernel_y * kernel_x;
+    float sum = 0.0f;
+    for (int r = 0; r < kernel_y; r++)
+        for (int s = 0; s < kernel_x; s++) {
+            const int h = top + r * dilation_y, w = left + s * dilation_x;
+            if (h >= 0 && h < height && w >= 0 && w < width)
+                sum = FMA(x[h * width + w], weights[r * kernel_x + s], sum);
+        }
+    y[at] = tail1(&tail, sum, tail_bias_of(&tail, filter), at);
+}
+
+/* Work-item (pixel of dx, plane of dx). */
+__kernel void pixels_data(const __global float *restrict dy, const __global float *restrict weights,
+                          __global float *restrict dx, SHAPE_PARAMETERS, TAIL_PARAMETERS) {
+    const tail_inputs tail = TAIL_INPUTS;
+    const int channels = filters / share, taps = kernel_y * kernel_x, plane_y = out_height * out_width;
+    const int pixel = (int)get_global_id(0), plane = (int)get_global_id(1), channel = plane % channels;
+    if (pixel >= height * width) return;
+    const int bottom = pixel / width + pad_y, right = pixel % width + pad_x;
+    const size_t at = (size_t)plane * height * width + pixel;
+    dy += ((size_t)(plane / channels) * filters + channel * share) * plane_y;
+    weights += (size_t)channel * share * taps;
+    float sum = 0.0f;
+    for (int r = 0; r < kernel_y; r++)
+        for (int s = 0; s < kernel_x; s++) {
+            const int below = bottom - r * dilation_y, beside = right - s * dilation_x;
+            const int p = below / stride_y, q = beside / stride_x;
+            if (below < 0 || beside < 0 || below % stride_y != 0 || beside % stride_x != 0 || p >= out_height ||
+                q >= out_width)
+                continue;
+            for (int m = 0; m < share; m++)
+                sum = FMA(dy[(size_t)m * plane_y + p * out_width + q], weights[m * taps + r * kernel_x + s], sum);
+        }
+    dx[at] = tail1(&tail, sum, tail_bias_of(&tail, channel), at);
+}
+
+/* Group (tap, filter, part): parts_out (parts, filters, taps) gets the sum over PART_PIXELS of all images' pixels. The
+ * size of a group is a power of two; SUMS has a float for each work-item. */
+__kernel void pixels_filter(const __global float *restrict x, const __global float *restrict dy,
+                            __global float *restrict parts_out, __local float *restrict sums, SHAPE_PARAMETERS,
+                            int part_pixels) {
+    const int item = (int)get_local_id(0), items = (int)get_local_size(0), taps = kernel_y * kernel_x;
+    const int tap = (int)get_group_id(0), filter = (int)get_group_id(1), part = (int)get_group_id(2);
+    const int plane_y = out_height * out_width, end = min(batch * plane_y, (part + 1) * part_pixels);
+    const int down = tap / kernel_x * dilation_y - pad_y, along = tap % kernel_x * dilation_x - pad_x;
+    float sum = 0.0f;
+    for (int i = part * part_pixels + item; i < end; i += items) {
+        const int image = i / plane_y, pixel = i - image * plane_y;
+        const int h = pixel / out_width * stride_y + down, w = pixel % out_width * stride_x + along;
+        if (h < 0 || h >= height || w < 0 || w >= width) continue;
+        const size_t plane_x = (size_t)image * (filters / share) + filter / share;
+        sum = FMA(dy[((size_t)image * filters + filter) * plane_y + pixel], x[(plane_x * height + h) * width + w], sum);
+    }
+    sums[item] = sum;
+    for (int others = items / 2; others > 0; others /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (item < others) sums[item] += sums[item + others];
+    }
+    if (item == 0) parts_out[((size_t)part * filters + filter) * taps + tap] = sums[0];
+}
