@@ -207,8 +207,9 @@ INLINE void correlate(const __local float *from, int row_step, int row_pitch, in
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 planes(const __global float *restrict in, const __global float *restrict weights, __global float *restrict out,
        __local float *restrict tile, __local int *restrict taps_x, int channels, int sources, int share, int height,
-       int width, int out_height, int out_width, int kernel_y, int kernel_x, int stride_y, int stride_x, int insert_y, int insert_x, int pad_y,
-       int pad_x, int dilation_y, int dilation_x, int pitch, int phases, int row_block, int turned, TAIL_PARAMETERS) {
+       int width, int out_height, int out_width, int kernel_y, int kernel_x, int stride_y, int stride_x, int insert_y,
+       int insert_x, int pad_y, int pad_x, int dilation_y, int dilation_x, int pitch, int phases, int row_block,
+       int turned, TAIL_PARAMETERS) {
     const tail_inputs tail = TAIL_INPUTS;
     const int p = (int)get_global_id(0) * row_block, rows = min(row_block, out_height - p);
     const int plane = (int)get_global_id(1), channel = plane % channels, image = plane / channels;
@@ -293,8 +294,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 filter_gradient(const __global float *restrict x, const __global float *restrict dy, __global float *restrict parts_out,
                 __local float *restrict tile, __local float *restrict gradient, __local float *restrict totals,
                 __local int *restrict taps_x, int batch, int filters, int share, int height, int width, int out_height,
-                int out_width, int kernel_y, int kernel_x, int stride_y, int stride_x, int pad_y, int pad_x, int dilation_y, int dilation_x,
-                int pitch, int phases, int row_block, int part_images) {
+                int out_width, int kernel_y, int kernel_x, int stride_y, int stride_x, int pad_y, int pad_x,
+                int dilation_y, int dilation_x, int pitch, int phases, int row_block, int part_images) {
     const int filter = (int)get_global_id(0), part = (int)get_global_id(1), taps = kernel_y * kernel_x;
     const int n_end = min(batch, (part + 1) * part_images), wide = (out_width + 15) / 16 * 16;
     const int row_pitch = phases * pitch;

@@ -186,8 +186,9 @@ static inline void expect_rows(const __global float *y, int pitch, int rows) {
 
 /* Rows are channels (of a convolution), CHANNEL the first: lanes FIRST .. FIRST + LENGTH - 1 of ROWS rows to elements
  * AT, AT + pitch, ... of y. */
-static inline void store_planes(const __local float *restrict tile, int first, int length, int rows, __global float *restrict y,
-                                size_t at, int pitch, bool add, bool whole, const tail_inputs *tail, int channel) {
+static inline void store_planes(const __local float *restrict tile, int first, int length, int rows,
+                                __global float *restrict y, size_t at, int pitch, bool add, bool whole,
+                                const tail_inputs *tail, int channel) {
     for (int i = 0; i < rows; i++, at += pitch) {
         const float bias = whole ? tail_bias_of(tail, channel + i) : 0.0f;
         const __local float *lanes = tile + i * TILE_COLUMNS + first;
@@ -199,8 +200,8 @@ static inline void store_planes(const __local float *restrict tile, int first, i
 }
 
 /* Columns are channels (of a matrix), CHANNEL the first. */
-static inline void store_rows(const __local float *restrict tile, int columns, int rows, __global float *restrict y, size_t at,
-                              int pitch, bool add, bool whole, const tail_inputs *tail, int channel) {
+static inline void store_rows(const __local float *restrict tile, int columns, int rows, __global float *restrict y,
+                              size_t at, int pitch, bool add, bool whole, const tail_inputs *tail, int channel) {
     const bool biased = whole && (tail->flags & TAIL_BIAS);
     for (int i = 0; i < rows; i++, at += pitch) {
         const __local float *lanes = tile + i * TILE_COLUMNS;
