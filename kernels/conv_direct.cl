@@ -209,8 +209,9 @@ static inline void multiply_pixels(const walk *w, int count, const __local float
 
 /* Work-item (pixel block, filter block, group). A pixel block is image_block whole images, or pixel_block pixels of a
  * strip of one image, column_block wide (whole rows where there are several strips); image_block is 1 then. Row_block
- * rows hold any pixel block. WEIGHTS: from weights_first on; results go to y_first + row * row_step + column * column_step of planes of PLANE floats. TILE:
- * image_block images; PANEL: channel_block * taps * 32, unused where column_block is a multiple of 16. */
+ * rows hold any pixel block. WEIGHTS: from weights_first on; results go to y_first + row * row_step + column * column_step
+ * of planes of PLANE floats. TILE: image_block images; PANEL: channel_block * taps * 32, unused where column_block is a
+ * multiple of 16. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 convolve(const __global float *restrict x, const __global float *restrict weights, __global float *restrict y,
          __local float *restrict tile, __local float *restrict panel, __local int *restrict taps, SHAPE_PARAMETERS,

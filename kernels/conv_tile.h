@@ -141,8 +141,8 @@ static inline void load_tile(const shape *s, const layout *t, const __global flo
 }
 
 /* A walk over a block's output pixels, image by image and row by row, 32 at a time: RUNS of pixels that lie in one row
- * and in one half of the 32. Run u is pixels LANE[u] .. LANE[u] + LENGTH[u] - 1 of the 32, at place PLACE[u] of the tile; it begins at
- * pixel (IMAGES[u], ROWS[u], COLUMNS[u]). */
+ * and in one half of the 32. Run u is pixels LANE[u] .. LANE[u] + LENGTH[u] - 1 of the 32, at place PLACE[u] of the tile;
+ * it begins at pixel (IMAGES[u], ROWS[u], COLUMNS[u]). */
 typedef struct walk {
     int image, row, column, runs;
     int place[32], lane[32], length[32], images[32], rows[32], columns[32];
