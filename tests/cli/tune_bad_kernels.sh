@@ -4,6 +4,9 @@
 . "$CLADE_SOURCE/tests/cli/support/expect.sh"
 . "$CLADE_SOURCE/tests/cli/support/kernels.sh"
 
+# Built with AddressSanitizer, a crash is to end the process as it does without.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}handle_segv=0"
+
 spoil wrong 'return;'
 spoil build 'this is no kernel'
 spoil crash '*(volatile __global int *)(size_t)8 = 1;'
