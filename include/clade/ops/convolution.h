@@ -1,6 +1,6 @@
 /* Operators with weights: fully connected layers, convolutions, matrix products. See clade/ops.h for what all share. */
-#ifndef CLADE_OPS_CONVOLUTION_H
-#define CLADE_OPS_CONVOLUTION_H
+#ifndef CLADE_OPERATORS_CONVOLUTION_H
+#define CLADE_OPERATORS_CONVOLUTION_H
 
 #include "clade/graph.h"
 

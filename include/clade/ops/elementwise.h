@@ -1,6 +1,6 @@
 /* Operators element by element: arithmetic, activations, dropout. See clade/ops.h for what all share. */
-#ifndef CLADE_OPS_ELEMENTWISE_H
-#define CLADE_OPS_ELEMENTWISE_H
+#ifndef CLADE_OPERATORS_ELEMENTWISE_H
+#define CLADE_OPERATORS_ELEMENTWISE_H
 
 #include "clade/graph.h"
 

@@ -1,6 +1,6 @@
 /* Losses and measures. See clade/ops.h for what all share. */
-#ifndef CLADE_OPS_LOSS_H
-#define CLADE_OPS_LOSS_H
+#ifndef CLADE_OPERATORS_LOSS_H
+#define CLADE_OPERATORS_LOSS_H
 
 #include "clade/graph.h"
 

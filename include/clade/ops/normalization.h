@@ -1,6 +1,6 @@
 /* Operators that normalise. See clade/ops.h for what all share. */
-#ifndef CLADE_OPS_NORMALIZATION_H
-#define CLADE_OPS_NORMALIZATION_H
+#ifndef CLADE_OPERATORS_NORMALIZATION_H
+#define CLADE_OPERATORS_NORMALIZATION_H
 
 #include "clade/graph.h"
 

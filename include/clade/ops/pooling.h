@@ -1,6 +1,6 @@
 /* Pooling operators. See clade/ops.h for what all share. */
-#ifndef CLADE_OPS_POOLING_H
-#define CLADE_OPS_POOLING_H
+#ifndef CLADE_OPERATORS_POOLING_H
+#define CLADE_OPERATORS_POOLING_H
 
 #include "clade/graph.h"
 

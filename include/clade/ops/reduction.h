@@ -1,6 +1,6 @@
 /* Operators that reduce along axes, and softmax. See clade/ops.h for what all share. */
-#ifndef CLADE_OPS_REDUCTION_H
-#define CLADE_OPS_REDUCTION_H
+#ifndef CLADE_OPERATORS_REDUCTION_H
+#define CLADE_OPERATORS_REDUCTION_H
 
 #include "clade/graph.h"
 

@@ -1,6 +1,6 @@
 /* Operators that move elements. See clade/ops.h for what all share. */
-#ifndef CLADE_OPS_SHAPE_H
-#define CLADE_OPS_SHAPE_H
+#ifndef CLADE_OPERATORS_SHAPE_H
+#define CLADE_OPERATORS_SHAPE_H
 
 #include "clade/graph.h"
 
