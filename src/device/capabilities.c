@@ -129,7 +129,6 @@ clade_status clade_capabilities_read(clade_device *device) {
     if (code != CL_SUCCESS)
         return clade_opencl_fail(device->context, "clGetDeviceInfo", code, "for the group sizes of %s", device->name);
     memcpy(out->max_group_sizes, sizes, sizeof out->max_group_sizes);
-    out->is_cpu = (out->type & CL_DEVICE_TYPE_CPU) != 0;
     out->local_memory_is_memory = local_type == CL_GLOBAL;
     out->unified_memory = unified != CL_FALSE;
     out->fp64 = doubles != 0;
@@ -139,6 +138,7 @@ clade_status clade_capabilities_read(clade_device *device) {
     out->largest_allocation = (size_t)largest;
     out->slice_alignment = alignment_bits / 8 > 128 ? alignment_bits / 8 : 128;
     out->float_vector = vector > 0 ? vector : 1;
+    out->is_cpu = (out->type & CL_DEVICE_TYPE_CPU) != 0 && out->float_vector > 1;
     treat_as(clade_environment("CLADE_TREAT_AS"), out);
     return read_extensions(device);
 }

@@ -13,7 +13,9 @@
 /* What a device can do. Kernels and their choice depend on these and never on a vendor's name. */
 typedef struct clade_capabilities {
     cl_device_type type;
-    bool is_cpu; /* type has CL_DEVICE_TYPE_CPU: groups of one work-item, wide vectors, blocking for caches */
+    /* A CPU that takes wide vectors: groups of one work-item, blocking for caches. A driver that runs work-items as the
+     * lanes of its vectors answers a vector width of 1 (llvmpipe): what suits a GPU suits that. */
+    bool is_cpu;
     bool local_memory_is_memory; /* CL_DEVICE_LOCAL_MEM_TYPE is CL_GLOBAL: local memory costs no less than global */
     bool unified_memory;         /* host and device share memory */
     bool fp64, fp16;
