@@ -65,3 +65,10 @@ if(NOT CLADE_SANITIZE)
     clade_test(install_stranger sh ${PROJECT_SOURCE_DIR}/tests/install/stranger.sh ${PROJECT_BINARY_DIR}
         ${CMAKE_C_COMPILER} ${CMAKE_GENERATOR})
 endif()
+
+# Every differentiable row against another framework's automatic differentiation, where that framework is at hand.
+add_executable(autograd_nodes tests/autograd/nodes.c)
+set_target_properties(autograd_nodes PROPERTIES RUNTIME_OUTPUT_DIRECTORY tests)
+target_include_directories(autograd_nodes PRIVATE src ${clade_generated_folder})
+target_link_libraries(autograd_nodes PRIVATE clade_flags clade_static)
+clade_test(autograd_compare sh ${PROJECT_SOURCE_DIR}/tests/autograd/compare.sh $<TARGET_FILE:autograd_nodes>)
