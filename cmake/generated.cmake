@@ -1,5 +1,6 @@
-# The two files written at build: the kernels as text inside the library, and the table of operators.
-# Each has a list of its inputs beside it, rewritten only when a file comes or goes, so that every generator notices.
+# The files written at build: the kernels as text inside the library, the table of operators, and the code that decodes
+# ONNX's messages. Each of the first two has a list of its inputs beside it, rewritten only when a file comes or goes, so
+# that every generator notices.
 # Sets clade_generated_folder and clade_generated_sources.
 set(clade_generated_folder ${PROJECT_BINARY_DIR}/generated)
 
@@ -21,3 +22,12 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/src/ops/op.h)
     clade_generate(op_table.c ${PROJECT_SOURCE_DIR}/cmake/op_table.cmake "Listing the operators" ${op_files})
     list(APPEND clade_generated_sources ${clade_generated_folder}/op_table.c)
 endif()
+
+# ONNX's messages, from their definition; what is generated is compiled without the project's warnings.
+get_filename_component(onnx_folder ${CLADE_ONNX_PROTO} DIRECTORY)
+add_custom_command(OUTPUT ${clade_generated_folder}/onnx.pb-c.c ${clade_generated_folder}/onnx.pb-c.h
+    COMMAND ${CLADE_PROTOC_C} --proto_path=${onnx_folder} --c_out=${clade_generated_folder} onnx.proto
+    DEPENDS ${CLADE_ONNX_PROTO}
+    COMMENT "Generating the decoder of ONNX's messages" VERBATIM)
+set_source_files_properties(${clade_generated_folder}/onnx.pb-c.c PROPERTIES COMPILE_OPTIONS -w)
+list(APPEND clade_generated_sources ${clade_generated_folder}/onnx.pb-c.c)

@@ -8,6 +8,7 @@
 #include "clade/graph.h"
 #include "clade/inspect.h"
 #include "clade/model.h"
+#include "clade/onnx.h"
 #include "clade/ops.h"
 #include "clade/session.h"
 #include "clade/train.h"

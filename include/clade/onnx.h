@@ -1,0 +1,76 @@
+/* Networks from ONNX files (onnx.ai): a graph of Clade's operators with the file's weights. */
+#ifndef CLADE_ONNX_H
+#define CLADE_ONNX_H
+
+#include "clade/device.h"
+#include "clade/graph.h"
+#include "clade/session.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A network that was read: a graph, its inputs and outputs, and what its states begin with. */
+typedef struct clade_onnx clade_onnx;
+
+/* An input or output. TYPE is ONNX's number of its element type (1 float32, 7 int64, 9 bool, ...): on devices floating
+ * point is float32, integers and truth values are int32, and VALUE is of that dtype. */
+typedef struct clade_onnx_port {
+    const char *name; /* as the file says */
+    int type;
+    clade_value value;
+} clade_onnx_port;
+
+/* The dims of an input, where the file leaves them open or others are wanted. */
+typedef struct clade_onnx_dims {
+    const char *name; /* NULL: of the input with this one's place in the list */
+    clade_dims dims;
+} clade_onnx_dims;
+
+typedef struct clade_onnx_options {
+    size_t size;                 /* sizeof(clade_onnx_options) */
+    const clade_onnx_dims *dims; /* of inputs; an open first size is N by default, any other must be given here */
+    size_t dims_count;
+    bool frozen; /* the file's weights are not to be trained */
+} clade_onnx_options;
+
+/* Reads PATH; OPTIONS may be NULL. CLADE_ERROR_INPUT for a damaged file, CLADE_ERROR_UNSUPPORTED, with the operator and
+ * its node, for what Clade does not do. Free with clade_onnx_free(), after sessions of its graph. */
+CLADE_API clade_status clade_onnx_read(clade_context *context, const char *path, const clade_onnx_options *options,
+                                       clade_onnx **network);
+CLADE_API void clade_onnx_free(clade_onnx *network);
+
+/* Borrowed from NETWORK. */
+CLADE_API clade_graph *clade_onnx_graph(const clade_onnx *network);
+CLADE_API size_t clade_onnx_inputs(const clade_onnx *network, const clade_onnx_port **ports);
+CLADE_API size_t clade_onnx_outputs(const clade_onnx *network, const clade_onnx_port **ports);
+
+/* Writes the file's weights and constants to a new session of the graph. */
+CLADE_API clade_status clade_onnx_fill_session(const clade_onnx *network, clade_session *session);
+
+/* ---- ONNX's backend tests: a folder with model.onnx and test_data_set_N/input_K.pb, output_K.pb ---- */
+
+typedef enum clade_onnx_verdict {
+    CLADE_ONNX_PASSED = 1,
+    CLADE_ONNX_FAILED,      /* an output differs, or the model could not be run */
+    CLADE_ONNX_UNSUPPORTED, /* refused with a reason; nothing was run */
+} clade_onnx_verdict;
+
+typedef struct clade_onnx_test_result {
+    const char *folder;
+    clade_onnx_verdict verdict;
+    double worst;     /* the largest error among all outputs, as a share of what is allowed */
+    char detail[512]; /* why it did not pass */
+} clade_onnx_test_result;
+
+/* Runs every test in FOLDER (a test itself, or with tests in folders below it) on DEVICE, in the order of their names, and
+ * reports each. An output passes when its type and dims are the same, integers equal, and
+ * |got - wanted| <= absolute + relative * |wanted| for floating point, with relative 1e-3 and absolute 1e-7.
+ * CLADE_ERROR_INPUT when there is no test; else a fault only when memory is short or the device fails. */
+CLADE_API clade_status clade_onnx_test(clade_device *device, const char *folder,
+                                       void (*report)(void *user, const clade_onnx_test_result *result), void *user);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

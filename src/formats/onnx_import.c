@@ -1,0 +1,425 @@
+/* The import: initialisers and inputs become named values, each node is translated in the file's order (which ONNX
+ * requires to be topological), and the outputs are looked up. */
+#include "base/hash.h"
+#include "formats/onnx_state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LARGEST_EVALUATED = 1 << 22, FIRST_OPSET = 1, NEWEST_OPSET = 26 };
+
+/* ---- names ---- */
+
+static size_t slot_of(const clade_onnx_import *import, const char *name) {
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (const char *c = name; *c != '\0'; c++)
+        hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
+    size_t slot = (size_t)(hash ^ hash >> 32) & (import->slot_count - 1);
+    while (import->slots[slot] != NULL && strcmp(import->slots[slot]->name, name) != 0)
+        slot = (slot + 1) & (import->slot_count - 1);
+    return slot;
+}
+
+clade_onnx_value *clade_onnx_named(clade_onnx_import *import, const char *name, bool make) {
+    const size_t slot = slot_of(import, name);
+    if (import->slots[slot] != NULL || !make) return import->slots[slot];
+    clade_arena *arena = &import->network->arena;
+    clade_onnx_value *value = clade_arena_allocate(arena, 1, sizeof *value);
+    char *kept = clade_arena_string(arena, name);
+    if (value == NULL || kept == NULL) return NULL;
+    *value = (clade_onnx_value){ .name = kept, .value = CLADE_NO_VALUE };
+    import->slots[slot] = value;
+    return value;
+}
+
+static clade_status make_slots(clade_onnx_import *import, const Onnx__GraphProto *graph) {
+    size_t names = graph->n_initializer + graph->n_input + graph->n_sparse_initializer;
+    for (size_t i = 0; i < graph->n_node; i++)
+        names += graph->node[i]->n_output;
+    import->slot_count = 16;
+    while (import->slot_count < 2 * names)
+        import->slot_count *= 2;
+    import->slots = clade_allocate(import->context, import->slot_count, sizeof *import->slots);
+    return import->slots != NULL ? CLADE_OK : clade_fail_memory(import->context, names * sizeof(void *), "names");
+}
+
+/* ---- constants ---- */
+
+static bool grow(clade_context *context, void **list, size_t count, size_t *capacity, size_t size) {
+    if (count < *capacity) return true;
+    const size_t wanted = *capacity > 0 ? 2 * *capacity : 16;
+    void *larger = clade_reallocate(context, *list, wanted, size);
+    if (larger == NULL) return false;
+    *list = larger;
+    *capacity = wanted;
+    return true;
+}
+
+clade_onnx_tensor *clade_onnx_keep(clade_onnx_import *import, const clade_onnx_tensor *tensor) {
+    clade_onnx *network = import->network;
+    clade_onnx_tensor *kept = clade_allocate(import->context, 1, sizeof *kept);
+    if (kept == NULL || !grow(import->context, (void **)&network->tensors, network->tensor_count,
+                              &network->tensor_capacity, sizeof *network->tensors)) {
+        clade_free(import->context, kept);
+        return NULL;
+    }
+    *kept = *tensor;
+    network->tensors[network->tensor_count++] = kept;
+    return kept;
+}
+
+const clade_onnx_tensor *clade_onnx_take(clade_onnx_import *import, const Onnx__TensorProto *proto) {
+    clade_onnx_tensor read;
+    if (clade_onnx_tensor_read(import->context, import->folder, proto, &read) != CLADE_OK) return NULL;
+    const clade_onnx_tensor *kept = clade_onnx_keep(import, &read);
+    if (kept != NULL) return kept;
+    clade_onnx_tensor_free(import->context, &read);
+    clade_fail_memory(import->context, sizeof read, "a tensor");
+    return NULL;
+}
+
+clade_value clade_onnx_lower(clade_onnx_import *import, clade_onnx_value *value) {
+    clade_onnx *network = import->network;
+    if (clade_value_valid(value->value) || value->tensor == NULL) return value->value;
+    clade_dims dims = { .rank = value->tensor->rank };
+    memcpy(dims.size, value->tensor->sizes, sizeof dims.size);
+    const bool trained = clade_onnx_type_is_float(value->type) && !(import->options != NULL && import->options->frozen);
+    const clade_leaf_attributes attributes = {
+        .dims = dims,
+        .dtype = clade_onnx_type_storage(value->type),
+        .role = !trained                  ? CLADE_ROLE_STATE
+                : value->tensor->rank > 1 ? CLADE_ROLE_WEIGHT
+                                          : CLADE_ROLE_BIAS,
+        .initializer_kind = CLADE_INITIALIZE_CONSTANT,
+    };
+    value->value = clade_append(network->graph, &clade_op_state, value->name, &attributes, NULL, 0);
+    if (!clade_value_valid(value->value)) return value->value;
+    if (!grow(import->context, (void **)&network->leaves, network->leaf_count, &network->leaf_capacity,
+              sizeof *network->leaves))
+        return clade_invalid(network->graph, CLADE_ERROR_MEMORY, "out of memory for the constant \"%s\"", value->name);
+    network->leaves[network->leaf_count++] = (clade_onnx_leaf){ .value = value->value, .tensor = value->tensor };
+    return value->value;
+}
+
+/* ---- what depends on constants alone ---- */
+
+static clade_onnx_leaf *leaf_of(const clade_onnx_import *import, uint32_t node) {
+    for (size_t i = 0; i < import->network->leaf_count; i++)
+        if (import->network->leaves[i].value.node == node) return &import->network->leaves[i];
+    return NULL;
+}
+
+/* Walks back from VALUE. Every leaf that it meets must be a constant of the file or of the graph; with FILL they get
+ * their contents. */
+static bool visit(const clade_onnx_import *import, clade_value value, bool fill) {
+    const clade_graph *graph = import->network->graph;
+    bool *needed = clade_allocate(import->context, graph->node_count, sizeof *needed), good = needed != NULL;
+    if (good) clade_graph_mark_needed(graph, &value, 1, false, needed);
+    for (uint32_t i = 0; good && i < graph->node_count; i++) {
+        const clade_node *node = graph->nodes[i];
+        if (!needed[i] || node->input_count > 0 || node->op == &clade_op_constant) continue;
+        clade_onnx_leaf *leaf = leaf_of(import, i);
+        good = leaf != NULL && leaf->tensor->count <= LARGEST_EVALUATED;
+        if (!good || !fill || leaf->evaluated) continue;
+        clade_tensor *place = clade_reference_leaf(import->reference, leaf->value);
+        good = leaf->evaluated = place != NULL;
+        for (int64_t k = 0; good && k < leaf->tensor->count; k++)
+            place->data[k] = leaf->tensor->real != NULL ? leaf->tensor->real[k] : (double)leaf->tensor->whole[k];
+    }
+    clade_free(import->context, needed);
+    return good;
+}
+
+bool clade_onnx_depends_on_constants(const clade_onnx_import *import, clade_value value) {
+    return clade_value_valid(value) && visit(import, value, false);
+}
+
+const clade_tensor *clade_onnx_evaluate(clade_onnx_import *import, clade_value value) {
+    if (!clade_onnx_depends_on_constants(import, value) || !visit(import, value, true)) return NULL;
+    return clade_reference_value(import->reference, value);
+}
+
+/* ---- inputs and outputs ---- */
+
+static const Onnx__TypeProto__Tensor *tensor_type(const Onnx__ValueInfoProto *info) {
+    if (info->type == NULL || info->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) return NULL;
+    return info->type->tensor_type;
+}
+
+static const clade_dims *asked_dims(const clade_onnx_import *import, const char *name) {
+    const size_t place = import->network->input_count;
+    for (size_t i = 0; import->options != NULL && i < import->options->dims_count; i++) {
+        const clade_onnx_dims *asked = &import->options->dims[i];
+        if (asked->name != NULL ? strcmp(asked->name, name) == 0 : i == place) return &asked->dims;
+    }
+    return NULL;
+}
+
+static clade_status input_dims(clade_onnx_import *import, const Onnx__ValueInfoProto *info, clade_dims *dims) {
+    const Onnx__TensorShapeProto *shape = tensor_type(info)->shape;
+    const clade_dims *asked = asked_dims(import, info->name);
+    *dims = CLADE_SCALAR;
+    if (asked != NULL) {
+        *dims = *asked;
+        return CLADE_OK;
+    }
+    if (shape == NULL || shape->n_dim > CLADE_MAX_RANK)
+        return clade_fail(import->context, CLADE_ERROR_INPUT,
+                          "input \"%s\": the model does not say its rank; give its dims", info->name);
+    dims->rank = (int32_t)shape->n_dim;
+    for (int32_t i = 0; i < dims->rank; i++) {
+        const Onnx__TensorShapeProto__Dimension *size = shape->dim[i];
+        const bool fixed =
+            size->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && size->dim_value > 0;
+        if (!fixed && i > 0)
+            return clade_fail(import->context, CLADE_ERROR_INPUT,
+                              "input \"%s\": the model leaves its size %d open; give its dims", info->name, i);
+        dims->size[i] = fixed ? size->dim_value : CLADE_BATCH;
+    }
+    return CLADE_OK;
+}
+
+static clade_status add_input(clade_onnx_import *import, const Onnx__ValueInfoProto *info) {
+    clade_onnx *network = import->network;
+    if (info->name == NULL || info->name[0] == '\0')
+        return clade_fail(import->context, CLADE_ERROR_INPUT, "the model has an input without a name");
+    clade_onnx_value *value = clade_onnx_named(import, info->name, true);
+    if (value == NULL) return clade_fail_memory(import->context, sizeof *value, info->name);
+    if (value->type != 0) return CLADE_OK; /* an initialiser that is an input too */
+    const Onnx__TypeProto__Tensor *type = tensor_type(info);
+    if (type == NULL || clade_onnx_type_bytes(type->elem_type) == 0)
+        return clade_fail(import->context, CLADE_ERROR_UNSUPPORTED,
+                          "input \"%s\": only tensors of numbers are supported", info->name);
+    clade_dims dims;
+    clade_status status = input_dims(import, info, &dims);
+    if (status != CLADE_OK) return status;
+    value->type = type->elem_type;
+    value->value = clade_input(network->graph, value->name, clade_onnx_type_storage(value->type), dims);
+    network->inputs[network->input_count++] = (clade_onnx_port){ value->name, value->type, value->value };
+    return clade_graph_status(network->graph);
+}
+
+static clade_status add_initializer(clade_onnx_import *import, const Onnx__TensorProto *proto) {
+    clade_onnx_value *value = proto->name != NULL ? clade_onnx_named(import, proto->name, true) : NULL;
+    if (value == NULL)
+        return clade_fail(import->context, CLADE_ERROR_INPUT, "the model has an initialiser without a name");
+    value->tensor = clade_onnx_take(import, proto);
+    if (value->tensor == NULL) return CLADE_ERROR_INPUT;
+    value->type = value->tensor->type;
+    return CLADE_OK;
+}
+
+static clade_status add_output(clade_onnx_import *import, const Onnx__ValueInfoProto *info) {
+    clade_onnx *network = import->network;
+    clade_onnx_value *value = info->name != NULL ? clade_onnx_named(import, info->name, false) : NULL;
+    if (value == NULL || value->type == 0)
+        return clade_fail(import->context, CLADE_ERROR_INPUT, "output \"%s\" is made by no node",
+                          info->name != NULL ? info->name : "");
+    const clade_value place = clade_onnx_lower(import, value);
+    if (!clade_value_valid(place)) return clade_graph_status(network->graph);
+    network->outputs[network->output_count++] = (clade_onnx_port){ value->name, value->type, place };
+    return CLADE_OK;
+}
+
+/* ---- nodes ---- */
+
+static const clade_onnx_translator *find_translator(const char *op) {
+    static const clade_onnx_translator *const lists[] = { clade_onnx_elementwise, clade_onnx_layers, clade_onnx_shapes,
+                                                          clade_onnx_reductions, clade_onnx_types };
+    for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++) {
+        for (const clade_onnx_translator *row = lists[l]; row->op != NULL; row++)
+            if (strcmp(row->op, op) == 0) return row;
+    }
+    return NULL;
+}
+
+static bool is_onnx_domain(const char *domain) {
+    return domain == NULL || domain[0] == '\0' || strcmp(domain, "ai.onnx") == 0;
+}
+
+static clade_status take_outputs(clade_onnx_import *import, clade_onnx_node *node) {
+    for (int i = 0; i < node->out_count; i++) {
+        const char *name = node->proto->output[i];
+        if (name == NULL || name[0] == '\0') continue;
+        clade_onnx_value *value = clade_onnx_named(import, name, true);
+        if (value == NULL) return clade_fail_memory(import->context, sizeof *value, name);
+        if (value->type != 0)
+            return clade_fail(import->context, CLADE_ERROR_INPUT, "\"%s\" is the name of two values", name);
+        const char *kept = value->name;
+        *value = node->out[i];
+        value->name = kept;
+    }
+    return CLADE_OK;
+}
+
+static clade_status translate(clade_onnx_import *import, clade_onnx_node *node) {
+    const Onnx__NodeProto *proto = node->proto;
+    import->row = is_onnx_domain(proto->domain) ? find_translator(import->op) : NULL;
+    if (import->row == NULL)
+        return clade_fail(import->context, CLADE_ERROR_UNSUPPORTED, "%s \"%s\": this operator is not supported",
+                          import->op, import->node);
+    for (int i = 0; i < node->in_count; i++) {
+        const char *name = proto->input[i];
+        if (name == NULL || name[0] == '\0') continue;
+        node->in[i] = clade_onnx_named(import, name, false);
+        if (node->in[i] == NULL || node->in[i]->type == 0)
+            return clade_fail(import->context, CLADE_ERROR_INPUT,
+                              "%s \"%s\": its input \"%s\" is made by no node before it", import->op, import->node,
+                              name);
+    }
+    const bool good = import->row->translate(node);
+    clade_status status = clade_graph_status(node->graph);
+    if (status != CLADE_OK) /* said with the node's name before Clade's */
+        return clade_fail(import->context, status, "%s \"%s\": %s", import->op, import->node, node->graph->fault);
+    if (!good) return import->refused ? CLADE_ERROR_UNSUPPORTED : CLADE_ERROR_MEMORY;
+    return take_outputs(import, node);
+}
+
+static clade_status add_node(clade_onnx_import *import, const Onnx__NodeProto *proto) {
+    import->op = proto->op_type != NULL ? proto->op_type : "";
+    import->node = proto->name != NULL && proto->name[0] != '\0'     ? proto->name
+                   : proto->n_output > 0 && proto->output[0] != NULL ? proto->output[0]
+                                                                     : "";
+    clade_onnx_node node = {
+        .import = import, .graph = import->network->graph, .proto = proto, .opset = import->opset
+    };
+    if (proto->n_output > CLADE_ONNX_MOST_OUTPUTS || proto->n_input > INT32_MAX)
+        return clade_fail(import->context, CLADE_ERROR_UNSUPPORTED, "%s \"%s\": %zu outputs; at most %d are supported",
+                          import->op, import->node, proto->n_output, CLADE_ONNX_MOST_OUTPUTS);
+    node.in_count = (int)proto->n_input;
+    node.out_count = (int)proto->n_output;
+    node.in = clade_allocate(import->context, proto->n_input + 1, sizeof *node.in);
+    if (node.in == NULL) return clade_fail_memory(import->context, proto->n_input * sizeof *node.in, import->op);
+    clade_status status = translate(import, &node);
+    clade_free(import->context, node.in);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+static clade_status read_opset(clade_onnx_import *import, const Onnx__ModelProto *model) {
+    import->opset = 1; /* models of the first versions do not say */
+    for (size_t i = 0; i < model->n_opset_import; i++)
+        if (is_onnx_domain(model->opset_import[i]->domain)) import->opset = model->opset_import[i]->version;
+    if (import->opset >= FIRST_OPSET && import->opset <= NEWEST_OPSET) return CLADE_OK;
+    return clade_fail(import->context, CLADE_ERROR_UNSUPPORTED,
+                      "the model wants ONNX's operator set %lld; %d to %d are read", (long long)import->opset,
+                      FIRST_OPSET, NEWEST_OPSET);
+}
+
+static clade_status make_ports(clade_onnx *network, const Onnx__GraphProto *graph) {
+    network->inputs = clade_arena_allocate(&network->arena, graph->n_input + 1, sizeof *network->inputs);
+    network->outputs = clade_arena_allocate(&network->arena, graph->n_output + 1, sizeof *network->outputs);
+    if (network->inputs != NULL && network->outputs != NULL) return CLADE_OK;
+    return clade_fail_memory(network->context, graph->n_input * sizeof *network->inputs, "the model's inputs");
+}
+
+static clade_status import_graph(clade_onnx_import *import, const Onnx__ModelProto *model) {
+    const Onnx__GraphProto *graph = model->graph;
+    if (graph == NULL) return clade_fail(import->context, CLADE_ERROR_INPUT, "the model has no graph");
+    clade_status status = read_opset(import, model);
+    if (status == CLADE_OK) status = make_slots(import, graph);
+    if (status == CLADE_OK) status = make_ports(import->network, graph);
+    for (size_t i = 0; i < graph->n_initializer && status == CLADE_OK; i++)
+        status = add_initializer(import, graph->initializer[i]);
+    for (size_t i = 0; i < graph->n_input && status == CLADE_OK; i++)
+        status = add_input(import, graph->input[i]);
+    for (size_t i = 0; i < graph->n_node && status == CLADE_OK; i++)
+        status = add_node(import, graph->node[i]);
+    for (size_t i = 0; i < graph->n_output && status == CLADE_OK; i++)
+        status = add_output(import, graph->output[i]);
+    return status;
+}
+
+static char *folder_of(clade_context *context, const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *folder = clade_duplicate(context, slash == NULL ? "." : path);
+    if (folder != NULL && slash != NULL) folder[slash == path ? 1 : slash - path] = '\0';
+    return folder;
+}
+
+static clade_status import_model(const char *path, const Onnx__ModelProto *model, const clade_onnx_options *options,
+                                 clade_onnx *network) {
+    clade_context *context = network->context;
+    clade_onnx_import import = { .context = context, .network = network, .options = options };
+    clade_status status = CLADE_OK;
+    network->graph = clade_graph_new(context);
+    import.folder = folder_of(context, path);
+    import.reference =
+        network->graph != NULL ? clade_reference_new(network->graph, (clade_binding){ .batch = 1, .time = 1 }) : NULL;
+    if (import.folder == NULL || import.reference == NULL) status = clade_fail_memory(context, sizeof import, path);
+    if (status == CLADE_OK) status = import_graph(&import, model);
+    clade_reference_free(import.reference);
+    clade_free(context, import.folder);
+    clade_free(context, import.slots);
+    return status;
+}
+
+clade_status clade_onnx_read(clade_context *context, const char *path, const clade_onnx_options *options,
+                             clade_onnx **network) {
+    clade_onnx_message message;
+    *network = NULL;
+    clade_status status = clade_onnx_message_read(context, path, &onnx__model_proto__descriptor, &message);
+    if (status != CLADE_OK) return status;
+    clade_onnx *made = clade_allocate(context, 1, sizeof *made);
+    if (made == NULL) status = clade_fail_memory(context, sizeof *made, path);
+    if (status == CLADE_OK) {
+        *made = (clade_onnx){ .context = context, .arena = { .context = context } };
+        status = import_model(path, (const Onnx__ModelProto *)message.message, options, made);
+    }
+    clade_onnx_message_free(&message);
+    if (status != CLADE_OK) {
+        char *words = clade_duplicate(context, clade_error(context));
+        clade_onnx_free(made);
+        if (words != NULL) clade_fail(context, status, "%s: %s", path, words);
+        clade_free(context, words);
+        return status;
+    }
+    *network = made;
+    return CLADE_OK;
+}
+
+void clade_onnx_free(clade_onnx *network) {
+    if (network == NULL) return;
+    clade_context *context = network->context;
+    clade_graph_free(network->graph);
+    for (size_t i = 0; i < network->tensor_count; i++) {
+        clade_onnx_tensor_free(context, network->tensors[i]);
+        clade_free(context, network->tensors[i]);
+    }
+    clade_free(context, network->tensors);
+    clade_free(context, network->leaves);
+    clade_arena_clear(&network->arena);
+    clade_free(context, network);
+}
+
+clade_graph *clade_onnx_graph(const clade_onnx *network) {
+    return network->graph;
+}
+
+size_t clade_onnx_inputs(const clade_onnx *network, const clade_onnx_port **ports) {
+    *ports = network->inputs;
+    return network->input_count;
+}
+
+size_t clade_onnx_outputs(const clade_onnx *network, const clade_onnx_port **ports) {
+    *ports = network->outputs;
+    return network->output_count;
+}
+
+clade_status clade_onnx_fill_session(const clade_onnx *network, clade_session *session) {
+    clade_context *context = network->context;
+    clade_status status = CLADE_OK;
+    for (size_t i = 0; i < network->leaf_count && status == CLADE_OK; i++) {
+        const clade_onnx_leaf *leaf = &network->leaves[i];
+        const char *name = clade_value_node(leaf->value)->name;
+        float *elements = clade_allocate(context, (size_t)leaf->tensor->count + 1, sizeof *elements);
+        if (elements == NULL) return clade_fail_memory(context, (size_t)leaf->tensor->count * 4, name);
+        /* Integers beyond 32 bits are ends of slices and the like; what they mean was read off the file's own numbers. */
+        status = clade_onnx_tensor_store(context, name, leaf->tensor, true, elements);
+        if (status == CLADE_OK) status = clade_session_write_state(session, name, elements, leaf->tensor->count);
+        clade_free(context, elements);
+    }
+    return status;
+}

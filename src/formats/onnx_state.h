@@ -1,0 +1,53 @@
+/* The inside of an import, shared by onnx_import.c and onnx_node.c. */
+#ifndef CLADE_FORMATS_ONNX_STATE_H
+#define CLADE_FORMATS_ONNX_STATE_H
+
+#include "exec/session.h"
+#include "formats/onnx_import.h"
+
+/* A leaf of the graph that a session or an evaluation fills with what the file says. */
+typedef struct clade_onnx_leaf {
+    clade_value value;
+    const clade_onnx_tensor *tensor;
+    bool evaluated; /* the reference's leaf was filled */
+} clade_onnx_leaf;
+
+struct clade_onnx {
+    clade_context *context;
+    clade_arena arena; /* names, values, lists */
+    clade_graph *graph;
+    clade_onnx_leaf *leaves;
+    size_t leaf_count, leaf_capacity;
+    clade_onnx_port *inputs, *outputs;
+    size_t input_count, output_count;
+    clade_onnx_tensor **tensors; /* owned */
+    size_t tensor_count, tensor_capacity;
+};
+
+struct clade_onnx_import {
+    clade_context *context;
+    clade_onnx *network;
+    const clade_onnx_options *options;
+    char *folder;
+    int64_t opset;
+    clade_onnx_value **slots; /* by name, open addressing; a power of two of them */
+    size_t slot_count;
+    clade_reference *reference; /* evaluates what depends on constants */
+    const clade_onnx_translator *row;
+    const char *op, *node; /* at work, for messages */
+    bool refused;
+};
+
+/* The value of that name, made when MAKE says so; NULL when absent or memory is short. */
+clade_onnx_value *clade_onnx_named(clade_onnx_import *import, const char *name, bool make);
+/* A tensor kept by the network until its end. NULL when memory is short. */
+clade_onnx_tensor *clade_onnx_keep(clade_onnx_import *import, const clade_onnx_tensor *tensor);
+/* The place of VALUE in the graph: a state of the file's contents where it is a constant. */
+clade_value clade_onnx_lower(clade_onnx_import *import, clade_onnx_value *value);
+/* The numbers of a value of the graph that depends on constants alone; NULL when it does not, or on a fault. */
+const clade_tensor *clade_onnx_evaluate(clade_onnx_import *import, clade_value value);
+bool clade_onnx_depends_on_constants(const clade_onnx_import *import, clade_value value);
+/* Reads a tensor of the file (an initialiser, or an attribute) and keeps it. NULL on a fault. */
+const clade_onnx_tensor *clade_onnx_take(clade_onnx_import *import, const Onnx__TensorProto *proto);
+
+#endif
