@@ -87,6 +87,19 @@ static bool read_bytes(const option *row, const char *text, void *field) {
     return true;
 }
 
+static bool is_pair(const char *text) {
+    const char *equals = strchr(text, '=');
+    return text[0] != '-' && equals != NULL && equals != text && equals[1] != '\0';
+}
+
+static bool read_pair(const option *row, const char *text, void *field) {
+    (void)row;
+    option_pairs *pairs = field;
+    if (!is_pair(text) || pairs->count == OPTION_MOST_PAIRS) return false;
+    pairs->words[pairs->count++] = text;
+    return true;
+}
+
 /* How each kind is read, and what it wants in words. */
 static const struct {
     bool (*read)(const option *row, const char *text, void *field);
@@ -98,6 +111,7 @@ static const struct {
     [OPTION_REAL] = { read_real, "a number" },
     [OPTION_TEXT] = { read_text, "a word" },
     [OPTION_BYTES] = { read_bytes, "a number of bytes as 4096, 512M or 1.5G" },
+    [OPTION_PAIRS] = { read_pair, "NAME=VALUE, at most 32 times," },
 };
 
 static void fault_in_value(const option *row, const char *text, char *fault, size_t size) {
@@ -137,7 +151,10 @@ static int read_option(const option *table, const char **words, int count, void 
         fault_in_value(row, text, fault, size);
         return 0;
     }
-    return attached ? 1 : 2;
+    int taken = attached ? 1 : 2;
+    while (row->kind == OPTION_PAIRS && taken < count && is_pair(words[taken]) && read_pair(row, words[taken], field))
+        taken++;
+    return taken;
 }
 
 options_result options_read(const option *table, const char **words, int count, void *arguments) {

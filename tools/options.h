@@ -14,7 +14,14 @@ typedef enum option_kind {
     OPTION_REAL,    /* double, finite, at least the row's minimum */
     OPTION_TEXT,    /* const char *: one of the row's words, where it has them */
     OPTION_BYTES,   /* int64_t, at least 1: 4096, 512M, 1.5G (powers of 1024) */
+    OPTION_PAIRS,   /* option_pairs: NAME=VALUE, and the words of that form after it; may be given again */
 } option_kind;
+
+enum { OPTION_MOST_PAIRS = 32 };
+typedef struct option_pairs {
+    const char *words[OPTION_MOST_PAIRS]; /* "NAME=VALUE" */
+    int count;
+} option_pairs;
 
 typedef struct option {
     const char *name; /* "--epochs"; NULL ends a table */

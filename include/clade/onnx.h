@@ -48,6 +48,26 @@ CLADE_API size_t clade_onnx_outputs(const clade_onnx *network, const clade_onnx_
 /* Writes the file's weights and constants to a new session of the graph. */
 CLADE_API clade_status clade_onnx_fill_session(const clade_onnx *network, clade_session *session);
 
+/* ---- running a file once, on arrays in NPY files ---- */
+
+/* An array's name and its file. */
+typedef struct clade_onnx_file_array {
+    const char *name, *path;
+} clade_onnx_file_array;
+
+typedef struct clade_onnx_run_options {
+    size_t size;                         /* sizeof(clade_onnx_run_options) */
+    const clade_onnx_file_array *inputs; /* every input; their dims bind the model's */
+    size_t input_count;
+    const clade_onnx_file_array *gradients; /* what flows back to outputs, of their dims; none: no gradients */
+    size_t gradient_count;
+    const char *folder; /* made if absent */
+} clade_onnx_run_options;
+
+/* Runs the model in PATH at inference on DEVICE and writes FOLDER/NAME.npy for each output, of its ONNX type; with
+ * gradients also FOLDER/NAME.grad.npy, the vector-Jacobian product, for each floating-point input and weight. */
+CLADE_API clade_status clade_onnx_run(clade_device *device, const char *path, const clade_onnx_run_options *options);
+
 /* ---- ONNX's backend tests: a folder with model.onnx and test_data_set_N/input_K.pb, output_K.pb ---- */
 
 typedef enum clade_onnx_verdict {

@@ -20,7 +20,10 @@ static const struct type {
 } types[] = {
     [CLADE_NPY_F32] = { "<f4", "float32", 4 }, [CLADE_NPY_F64] = { "<f8", "float64", 8 },
     [CLADE_NPY_I32] = { "<i4", "int32", 4 },   [CLADE_NPY_I64] = { "<i8", "int64", 8 },
-    [CLADE_NPY_U8] = { "|u1", "uint8", 1 },
+    [CLADE_NPY_U8] = { "|u1", "uint8", 1 },    [CLADE_NPY_F16] = { "<f2", "float16", 2 },
+    [CLADE_NPY_I8] = { "|i1", "int8", 1 },     [CLADE_NPY_I16] = { "<i2", "int16", 2 },
+    [CLADE_NPY_U16] = { "<u2", "uint16", 2 },  [CLADE_NPY_U32] = { "<u4", "uint32", 4 },
+    [CLADE_NPY_U64] = { "<u8", "uint64", 8 },  [CLADE_NPY_BOOL] = { "|b1", "bool", 1 },
 };
 enum { TYPES = sizeof types / sizeof types[0] };
 
@@ -151,7 +154,7 @@ static clade_status read_type(clade_context *context, const char *name, const st
         return CLADE_OK;
     }
     return clade_fail(context, CLADE_ERROR_UNSUPPORTED,
-                      "%s: NPY type '%s'; read are float32, float64, int32, int64 (little-endian) and uint8", name,
+                      "%s: NPY type '%s'; read are little-endian numbers of 8 to 64 bits, and bool", name,
                       header->descr);
 }
 

@@ -1,5 +1,6 @@
-/* NPY: NumPy's file of one array (format versions 1 to 3). Read and written: little-endian float32, float64, int32,
- * int64 and uint8, in C order. A file must hold exactly what its header declares. */
+/* NPY: NumPy's file of one array (format versions 1 to 3). Read and written: little-endian floating point of 16, 32 and
+ * 64 bits, integers of 8 to 64 bits with and without a sign, and bool, in C order. A file must hold exactly what its
+ * header declares. */
 #ifndef CLADE_FORMATS_NPY_H
 #define CLADE_FORMATS_NPY_H
 
@@ -7,7 +8,21 @@
 
 enum { CLADE_NPY_MAX_RANK = 8 };
 
-typedef enum clade_npy_type { CLADE_NPY_F32, CLADE_NPY_F64, CLADE_NPY_I32, CLADE_NPY_I64, CLADE_NPY_U8 } clade_npy_type;
+typedef enum clade_npy_type {
+    CLADE_NPY_F32,
+    CLADE_NPY_F64,
+    CLADE_NPY_I32,
+    CLADE_NPY_I64,
+    CLADE_NPY_U8,
+    CLADE_NPY_F16,
+    CLADE_NPY_I8,
+    CLADE_NPY_I16,
+    CLADE_NPY_U16,
+    CLADE_NPY_U32,
+    CLADE_NPY_U64,
+    CLADE_NPY_BOOL, /* a byte, 0 or 1 */
+} clade_npy_type;
+enum { CLADE_NPY_TYPES = CLADE_NPY_BOOL + 1 };
 
 typedef struct clade_npy {
     clade_npy_type type;

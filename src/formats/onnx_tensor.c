@@ -257,6 +257,28 @@ static clade_status take_sizes(clade_context *context, const char *name, const O
                       tensor->count, there);
 }
 
+static clade_status make_room(clade_context *context, const char *name, clade_onnx_tensor *tensor) {
+    void *elements = clade_allocate(context, (size_t)tensor->count + 1, 8);
+    if (elements == NULL) return clade_fail_memory(context, (size_t)tensor->count * 8, name);
+    if (clade_onnx_type_is_float(tensor->type))
+        tensor->real = elements;
+    else
+        tensor->whole = elements;
+    return CLADE_OK;
+}
+
+clade_status clade_onnx_tensor_from_bytes(clade_context *context, const char *name, int type, int rank,
+                                          const int64_t *sizes, const void *bytes, clade_onnx_tensor *tensor) {
+    *tensor = (clade_onnx_tensor){ .type = type, .rank = rank, .count = 1 };
+    for (int i = 0; i < rank; i++)
+        tensor->count *= tensor->sizes[i] = sizes[i];
+    clade_status status = make_room(context, name, tensor);
+    if (status == CLADE_OK)
+        status = from_bytes(context, name, bytes, (size_t)tensor->count * clade_onnx_type_bytes(type), tensor);
+    if (status != CLADE_OK) clade_onnx_tensor_free(context, tensor);
+    return status;
+}
+
 clade_status clade_onnx_tensor_read(clade_context *context, const char *folder, const Onnx__TensorProto *proto,
                                     clade_onnx_tensor *tensor) {
     const char *name = proto->name != NULL ? proto->name : "";
@@ -266,12 +288,8 @@ clade_status clade_onnx_tensor_read(clade_context *context, const char *folder, 
                           clade_onnx_type_name(tensor->type));
     clade_status status = take_sizes(context, name, proto, tensor);
     if (status != CLADE_OK) return status;
-    void *elements = clade_allocate(context, (size_t)tensor->count + 1, 8);
-    if (elements == NULL) return clade_fail_memory(context, (size_t)tensor->count * 8, name);
-    if (clade_onnx_type_is_float(tensor->type))
-        tensor->real = elements;
-    else
-        tensor->whole = elements;
+    status = make_room(context, name, tensor);
+    if (status != CLADE_OK) return status;
     if (proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
         status = read_external(context, folder, name, proto, tensor);
     else if (proto->has_raw_data)

@@ -24,6 +24,9 @@ typedef struct clade_onnx_tensor {
 /* FOLDER is where external data lie, beside the model; NULL: there is none. Free with clade_onnx_tensor_free(). */
 clade_status clade_onnx_tensor_read(clade_context *context, const char *folder, const Onnx__TensorProto *proto,
                                     clade_onnx_tensor *tensor);
+/* The same from dense little-endian elements in memory. */
+clade_status clade_onnx_tensor_from_bytes(clade_context *context, const char *name, int type, int rank,
+                                          const int64_t *sizes, const void *bytes, clade_onnx_tensor *tensor);
 void clade_onnx_tensor_free(clade_context *context, clade_onnx_tensor *tensor);
 
 /* Into 4-byte elements as devices keep them (float or int32_t, COUNT of them). WHAT is for the error when one does not
