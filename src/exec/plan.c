@@ -52,6 +52,9 @@ const clade_plan_pass clade_plan_passes[] = {
 };
 
 static bool run_passes(clade_plan *plan) {
+    if (plan->program > 0 && !advance(plan, clade_graph_of_program(clade_session_graph(plan->session), plan->program,
+                                                                   plan->targets, plan->target_count)))
+        return false;
     for (const clade_plan_pass *pass = clade_plan_passes; pass->name; pass++) {
         if (pass->only_inference && !plan->inference) continue;
         if (!advance(plan, pass->run(current(plan), plan->targets, plan->target_count, plan->updates))) return false;
@@ -165,6 +168,7 @@ clade_status clade_plan_sketch(clade_session *session, const clade_plan_request 
                           .binding = request->binding,
                           .updates = request->updates,
                           .inference = request->inference,
+                          .program = request->updates ? request->program : 0,
                           .poison = clade_environment("CLADE_POISON") != NULL };
     clade_status status = copy_request(plan, request);
     if (status == CLADE_OK && !run_passes(plan)) status = CLADE_ERROR_MEMORY; /* the pass has said why */

@@ -46,6 +46,7 @@ struct clade_plan {
     size_t target_count;
     clade_binding binding;
     bool updates, inference, poison;
+    uint32_t program; /* whose updates these are: clade_update_in() */
     clade_plan_node *nodes;
     clade_plan_slot *slots;
     uint32_t slot_count;

@@ -360,8 +360,8 @@ void clade_session_free(clade_session *session) {
 
 static bool plan_fits(const clade_plan *plan, const clade_plan_request *request) {
     if (plan->target_count != request->target_count || plan->updates != request->updates ||
-        plan->inference != request->inference || plan->binding.batch != request->binding.batch ||
-        plan->binding.time != request->binding.time)
+        plan->inference != request->inference || plan->program != request->program ||
+        plan->binding.batch != request->binding.batch || plan->binding.time != request->binding.time)
         return false;
     for (size_t i = 0; i < plan->target_count; i++)
         if (!clade_value_equal(plan->requested[i], request->targets[i])) return false;
@@ -407,11 +407,13 @@ clade_status clade_session_run(clade_session *session, const clade_run_options *
     for (size_t i = 0; i < options->fetch_count; i++)
         targets[i] = options->fetches[i].value;
     clade_plan *plan = NULL;
-    clade_status status = clade_session_plan(
-        session,
-        &(clade_plan_request){
-            targets, options->fetch_count, { options->batch, options->time }, options->updates, options->inference },
-        &plan);
+    clade_status status = clade_session_plan(session,
+                                             &(clade_plan_request){ .targets = targets,
+                                                                    .target_count = options->fetch_count,
+                                                                    .binding = { options->batch, options->time },
+                                                                    .updates = options->updates,
+                                                                    .inference = options->inference },
+                                             &plan);
     for (size_t i = 0; status == CLADE_OK && i < options->feed_count; i++)
         status = feed(session, plan, &options->feeds[i]);
     if (status == CLADE_OK) status = clade_plan_enqueue(plan);

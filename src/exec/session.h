@@ -39,6 +39,7 @@ typedef struct clade_plan_request {
     size_t target_count;
     clade_binding binding;
     bool updates, inference;
+    uint32_t program; /* with updates: which program's (clade_update_in); 0: the ordinary ones */
 } clade_plan_request;
 
 /* The session's plan for REQUEST, made at first need and kept. */

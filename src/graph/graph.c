@@ -43,6 +43,7 @@ void clade_graph_free(clade_graph *graph) {
     clade_free(context, graph->nodes);
     clade_free(context, graph->sizes);
     clade_free(context, graph->updates);
+    clade_free(context, graph->programs);
     clade_arena_clear(&graph->arena);
     clade_free(context, graph);
 }
@@ -241,25 +242,28 @@ clade_value clade_graph_update_of(const clade_graph *graph, clade_value state) {
     return CLADE_NO_VALUE;
 }
 
-static bool append_update(clade_graph *graph, clade_value state, clade_value value) {
-    if (graph->update_count == graph->update_capacity) {
-        uint32_t capacity = graph->update_capacity ? 2 * graph->update_capacity : 16;
-        clade_update_entry *grown = clade_reallocate(graph->context, graph->updates, capacity, sizeof *grown);
+/* Adds ENTRY to an array that grows. */
+static bool append_update(clade_context *context, clade_update_entry **entries, uint32_t *count, uint32_t *capacity,
+                          clade_update_entry entry) {
+    if (*count == *capacity) {
+        uint32_t enough = *capacity ? 2 * *capacity : 16;
+        clade_update_entry *grown = clade_reallocate(context, *entries, enough, sizeof *grown);
         if (!grown) return false;
-        graph->updates = grown;
-        graph->update_capacity = capacity;
+        *entries = grown;
+        *capacity = enough;
     }
-    graph->updates[graph->update_count++] = (clade_update_entry){ state, value };
+    (*entries)[(*count)++] = entry;
     return true;
 }
 
-clade_status clade_update(clade_value state, clade_value value) {
-    clade_graph *graph = clade_graph_of((clade_value[]){ state, value }, 2);
-    if (!graph) return CLADE_ERROR_ARGUMENT;
-    if (!clade_value_valid(state) || !clade_value_valid(value)) {
-        clade_invalid(graph, CLADE_ERROR_ARGUMENT, "update: not a value");
-        return graph->status;
-    }
+static bool is_updated(const clade_graph *graph, uint32_t program, clade_value state) {
+    if (program == 0) return clade_value_valid(clade_graph_update_of(graph, state));
+    for (uint32_t i = 0; i < graph->program_count; i++)
+        if (graph->programs[i].program == program && clade_value_equal(graph->programs[i].state, state)) return true;
+    return false;
+}
+
+static void check_update(clade_graph *graph, uint32_t program, clade_value state, clade_value value) {
     const clade_node *node = clade_value_node(state);
     if (strcmp(node->op->name, "state") != 0)
         clade_invalid(graph, CLADE_ERROR_ARGUMENT, "update of a value made by %s: only a state can be updated",
@@ -271,9 +275,44 @@ clade_status clade_update(clade_value state, clade_value value) {
         clade_invalid(graph, CLADE_ERROR_ARGUMENT, "update of %s, %s, by a value of %s: expected the same type",
                       node->name, clade_type_text(graph, clade_value_type(state)),
                       clade_type_text(graph, clade_value_type(value)));
-    else if (clade_value_valid(clade_graph_update_of(graph, state)))
+    else if (is_updated(graph, program, state))
         clade_invalid(graph, CLADE_ERROR_ARGUMENT, "update of %s: it has an update already", node->name);
-    else if (!append_update(graph, state, value))
-        clade_invalid(graph, CLADE_ERROR_MEMORY, "out of memory for the update of %s", node->name);
+}
+
+clade_status clade_update_in(uint32_t program, clade_value state, clade_value value) {
+    clade_graph *graph = clade_graph_of((clade_value[]){ state, value }, 2);
+    if (!graph) return CLADE_ERROR_ARGUMENT;
+    if (!clade_value_valid(state) || !clade_value_valid(value)) {
+        clade_invalid(graph, CLADE_ERROR_ARGUMENT, "update: not a value");
+        return graph->status;
+    }
+    check_update(graph, program, state, value);
+    if (graph->status != CLADE_OK) return graph->status;
+    const clade_update_entry entry = { state, value, program };
+    const bool kept =
+        program == 0
+            ? append_update(graph->context, &graph->updates, &graph->update_count, &graph->update_capacity, entry)
+            : append_update(graph->context, &graph->programs, &graph->program_count, &graph->program_capacity, entry);
+    if (!kept)
+        clade_invalid(graph, CLADE_ERROR_MEMORY, "out of memory for the update of %s", clade_value_node(state)->name);
     return graph->status;
+}
+
+clade_status clade_update(clade_value state, clade_value value) {
+    return clade_update_in(0, state, value);
+}
+
+clade_graph *clade_graph_of_program(const clade_graph *graph, uint32_t program, clade_value *targets, size_t count) {
+    clade_graph view = *graph;
+    view.updates = clade_allocate(graph->context, graph->program_count + 1, sizeof *view.updates);
+    if (!view.updates) {
+        clade_fail_memory(graph->context, graph->program_count * sizeof *view.updates, "a program of updates");
+        return NULL;
+    }
+    view.update_count = 0;
+    for (uint32_t i = 0; i < graph->program_count; i++)
+        if (graph->programs[i].program == program) view.updates[view.update_count++] = graph->programs[i];
+    clade_graph *chosen = clade_graph_rewrite(&view, targets, count, true, NULL, NULL, NULL);
+    clade_free(graph->context, view.updates);
+    return chosen;
 }

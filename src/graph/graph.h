@@ -41,6 +41,7 @@ typedef struct clade_size_expression {
 
 typedef struct clade_update_entry {
     clade_value state, value;
+    uint32_t program; /* 0: an ordinary update */
 } clade_update_entry;
 
 struct clade_graph {
@@ -52,6 +53,8 @@ struct clade_graph {
     uint32_t size_count, size_capacity;
     clade_update_entry *updates;
     uint32_t update_count, update_capacity;
+    clade_update_entry *programs; /* the updates of programs, in the order of clade_update_in() */
+    uint32_t program_count, program_capacity;
     struct clade_name_counter *counters; /* the last number given for each prefix */
     clade_status status;
     const char *fault; /* the first fault's words, in the arena */
@@ -81,6 +84,13 @@ const char *clade_graph_unique_name(clade_graph *graph, const char *name, const 
 clade_value clade_graph_find(const clade_graph *graph, const char *op_name, const char *name);
 /* The value that STATE is set to at the end of a run, or an invalid value. */
 clade_value clade_graph_update_of(const clade_graph *graph, clade_value state);
+/* An update of PROGRAM, a number of the caller's from 1 on: a run of that program carries out its updates, and the
+ * ordinary ones not. So one graph can hold the phases of a method that a single step does not make up. A state has at
+ * most one update in a program. */
+clade_status clade_update_in(uint32_t program, clade_value state, clade_value value);
+/* GRAPH with the updates of PROGRAM as its ordinary ones, and what these and TARGETS need. TARGETS are replaced by their
+ * new values. NULL on a fault. */
+clade_graph *clade_graph_of_program(const clade_graph *graph, uint32_t program, clade_value *targets, size_t count);
 
 /* ---- sizes ---- */
 

@@ -73,14 +73,20 @@ static void print_node(const clade_node *node, clade_text *out) {
     clade_text_add(out, "\n");
 }
 
+static void print_update(const clade_update_entry *update, clade_text *out) {
+    clade_text_add(out, "update ");
+    print_value(update->state, out);
+    clade_text_add(out, " = ");
+    print_value(update->value, out);
+    if (update->program) clade_text_add(out, " in program %u", update->program);
+    clade_text_add(out, "  # %s\n", clade_value_node(update->state)->name);
+}
+
 void clade_graph_print(const clade_graph *graph, clade_text *out) {
     for (uint32_t i = 0; i < graph->node_count; i++)
         print_node(graph->nodes[i], out);
-    for (uint32_t i = 0; i < graph->update_count; i++) {
-        clade_text_add(out, "update ");
-        print_value(graph->updates[i].state, out);
-        clade_text_add(out, " = ");
-        print_value(graph->updates[i].value, out);
-        clade_text_add(out, "  # %s\n", clade_value_node(graph->updates[i].state)->name);
-    }
+    for (uint32_t i = 0; i < graph->update_count; i++)
+        print_update(&graph->updates[i], out);
+    for (uint32_t i = 0; i < graph->program_count; i++)
+        print_update(&graph->programs[i], out);
 }
