@@ -93,15 +93,28 @@ typedef struct clade_implementation {
 
 enum { CLADE_MAX_PARAMETERS = 2 };
 
+/* What a point-wise row takes and gives. */
+typedef enum clade_pointwise_types {
+    CLADE_TYPES_FLOAT,    /* float32, gives float32 */
+    CLADE_TYPES_ALIKE,    /* all of one type, gives that */
+    CLADE_TYPES_COMPARED, /* all of one type, gives int32: 1 or 0 */
+    CLADE_TYPES_WHOLE,    /* int32, gives int32 */
+    CLADE_TYPES_CHOSEN,   /* int32, then all of one type, gives that */
+    CLADE_TYPES_TO_FLOAT, /* any, gives float32 */
+    CLADE_TYPES_TO_INT,   /* any, gives int32 */
+} clade_pointwise_types;
+
 typedef struct clade_pointwise {
-    /* OpenCL C over x0, x1, ... (inputs) and p0, p1 (parameters), with `real` for their type, which is float or float16:
-     * "x0 < 0.0f ? (real)(0.0f) : x0". Both sides of a choice must be of that type. */
+    /* OpenCL C over x0, x1, ... (inputs) and p0, p1 (parameters), with `real` for float or float16 and `whole` for int or
+     * int16, and to_real(), to_whole() for conversions: "x0 < 0.0f ? (real)(0.0f) : x0". Both sides of a choice must be
+     * of one type. */
     const char *expression;
     /* The same in double: the meaning. */
     double (*evaluate)(const double x[], const double p[]);
     /* Sets p0, p1 for a node; NULL: none. They are kernel arguments, so that another batch needs no other program. */
     void (*parameters)(const clade_node *node, clade_binding binding, double p[CLADE_MAX_PARAMETERS]);
     int parameter_count;
+    clade_pointwise_types types;
 } clade_pointwise;
 
 /* ---- gradients ---- */
@@ -120,6 +133,7 @@ typedef enum clade_fill {
     CLADE_FILL_POSITIVE,     /* [0.5, 2) */
     CLADE_FILL_DISTINCT,     /* every element differs from every other by at least 0.01: for max */
     CLADE_FILL_NONZERO,      /* 0.1 <= |x| < 1 */
+    CLADE_FILL_SMALL,        /* [-1/32, 1/32): weights that are applied again and again */
     CLADE_FILL_LABELS,       /* int32 in 0 .. label_bound - 1 */
     CLADE_FILL_RANDOM_STATE, /* int32 (8): the run's seed, step and first sample (ops/dropout.c) */
 } clade_fill;

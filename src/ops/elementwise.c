@@ -7,6 +7,7 @@
  *   sigmoid 1/(1+e^-x)   tanh                    relu max(x, 0)          step 1 where x >= 0, else 0
  *   sigmoid_gradient dy y (1-y)    tanh_gradient dy (1-y^2)    relu_gradient dy where y > 0, else 0: of (y, dy)
  *
+ * add, subtract, multiply and negate take any type, the others float32.
  * A gradient by an input that was broadcast is summed back to the input's dims. NaN passes through relu and its
  * gradient (a comparison with NaN is false); step(NaN) is 0. */
 #include "ops/elementwise.h"
@@ -158,11 +159,14 @@ BINARY_CASES(kinked_pair_cases, CLADE_FILL_NONZERO, CLADE_FILL_UNIFORM, NULL);
 
 /* ---- the rows ---- */
 
-const clade_op clade_op_add = ROW("add", "Add", 2, EXPRESSION("x0 + x1", evaluate_add), gradient_add, any_pair_cases);
+const clade_op clade_op_add =
+    ROW("add", "Add", 2, TYPED_EXPRESSION(CLADE_TYPES_ALIKE, "x0 + x1", evaluate_add), gradient_add, any_pair_cases);
 const clade_op clade_op_subtract =
-    ROW("subtract", "Sub", 2, EXPRESSION("x0 - x1", evaluate_subtract), gradient_subtract, any_pair_cases);
+    ROW("subtract", "Sub", 2, TYPED_EXPRESSION(CLADE_TYPES_ALIKE, "x0 - x1", evaluate_subtract), gradient_subtract,
+        any_pair_cases);
 const clade_op clade_op_multiply =
-    ROW("multiply", "Mul", 2, EXPRESSION("x0 * x1", evaluate_multiply), gradient_multiply, any_pair_cases);
+    ROW("multiply", "Mul", 2, TYPED_EXPRESSION(CLADE_TYPES_ALIKE, "x0 * x1", evaluate_multiply), gradient_multiply,
+        any_pair_cases);
 const clade_op clade_op_divide =
     ROW("divide", "Div", 2, EXPRESSION("x0 / x1", evaluate_divide), gradient_divide, quotient_cases);
 const clade_op clade_op_scale = NUMBER_ROW(
@@ -184,7 +188,7 @@ const clade_op clade_op_scale_per = {
     .cases = scale_per_cases,
 };
 const clade_op clade_op_negate =
-    ROW("negate", "Neg", 1, EXPRESSION("-x0", evaluate_negate), gradient_negate, any_cases);
+    ROW("negate", "Neg", 1, TYPED_EXPRESSION(CLADE_TYPES_ALIKE, "-x0", evaluate_negate), gradient_negate, any_cases);
 const clade_op clade_op_square =
     ROW("square", NULL, 1, EXPRESSION("x0 * x0", evaluate_square), gradient_square, any_cases);
 const clade_op clade_op_square_root =

@@ -74,11 +74,16 @@ static inline clade_value to_input(const clade_node *node, int i, clade_value dx
     }
 #define EXPRESSION(TEXT, EVALUATE)                                                                                     \
     &(const clade_pointwise) {                                                                                         \
-        TEXT, EVALUATE, NULL, 0                                                                                        \
+        TEXT, EVALUATE, NULL, 0, CLADE_TYPES_FLOAT                                                                     \
+    }
+/* An expression over other types than float32. */
+#define TYPED_EXPRESSION(TYPES, TEXT, EVALUATE)                                                                        \
+    &(const clade_pointwise) {                                                                                         \
+        TEXT, EVALUATE, NULL, 0, TYPES                                                                                 \
     }
 #define EXPRESSION_OF_NUMBER(TEXT, EVALUATE, PARAMETERS)                                                               \
     &(const clade_pointwise) {                                                                                         \
-        TEXT, EVALUATE, PARAMETERS, 1                                                                                  \
+        TEXT, EVALUATE, PARAMETERS, 1, CLADE_TYPES_FLOAT                                                               \
     }
 
 /* ---- cases ---- */

@@ -33,13 +33,41 @@ static bool check_steps(const clade_node *node, clade_text *why) {
     return true;
 }
 
+bool clade_fused_types(const clade_fused_attributes *fused, const clade_dtype in[], clade_dtype steps[]) {
+    for (int32_t step = 0; step < fused->step_count; step++) {
+        const clade_fused_step *what = &fused->steps[step];
+        clade_dtype types[4];
+        for (int a = 0; a < clade_fused_argument_count(what); a++) {
+            types[a] = what->arguments[a] >= 0 ? in[what->arguments[a]] : steps[-1 - what->arguments[a]];
+        }
+        steps[step] = clade_pointwise_dtype(what->op->pointwise, types, clade_fused_argument_count(what));
+        if (steps[step] == 0) return false;
+    }
+    return true;
+}
+
+static bool infer_types(const clade_node *node, clade_type out[], clade_text *why) {
+    const clade_fused_attributes *fused = node->attributes;
+    clade_dtype in[CLADE_MAX_INPUTS], steps[CLADE_MAX_FUSED_STEPS];
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        in[i] = clade_value_type(node->inputs[i])->dtype;
+    }
+    if (!clade_fused_types(fused, in, steps)) {
+        clade_text_add(why, "a step does not take the type of an argument");
+        return false;
+    }
+    for (int32_t o = 0; o < fused->output_count; o++) {
+        out[o] = (clade_type){ steps[fused->outputs[o]], fused->dims };
+    }
+    return true;
+}
+
 static bool infer(const clade_node *node, clade_type out[], clade_text *why) {
     const clade_fused_attributes *fused = node->attributes;
     for (uint32_t i = 0; i < node->input_count; i++) {
         const clade_type *type = clade_value_type(node->inputs[i]);
         clade_dims wide;
-        if (type->dtype != CLADE_F32 || !clade_dims_broadcast(&fused->dims, &type->dims, &wide) ||
-            !clade_dims_equal(&wide, &fused->dims)) {
+        if (!clade_dims_broadcast(&fused->dims, &type->dims, &wide) || !clade_dims_equal(&wide, &fused->dims)) {
             const clade_type space = { CLADE_F32, fused->dims };
             clade_text_add(why, "input %u does not broadcast to %s", (unsigned)i, clade_type_text(node->graph, &space));
             return false;
@@ -53,10 +81,7 @@ static bool infer(const clade_node *node, clade_type out[], clade_text *why) {
         clade_text_add(why, "%d steps; expected at most %d", (int)fused->step_count, CLADE_MAX_FUSED_STEPS);
         return false;
     }
-    for (int32_t o = 0; o < fused->output_count; o++) {
-        out[o] = (clade_type){ CLADE_F32, fused->dims };
-    }
-    return check_steps(node, why);
+    return check_steps(node, why) && infer_types(node, out, why);
 }
 
 static void step_parameters(const clade_fused_step *step, clade_binding binding, double p[CLADE_MAX_PARAMETERS]) {
@@ -67,22 +92,6 @@ static void step_parameters(const clade_fused_step *step, clade_binding binding,
 }
 
 /* ---- reference ---- */
-
-/* What the symbols are, read off the arrays. */
-static clade_binding binding_of(const clade_node *node, const clade_tensor in[], const clade_tensor out[]) {
-    clade_binding binding = { 0, 0 };
-    for (uint32_t i = 0; i < node->input_count + node->output_count; i++) {
-        bool is_input = i < node->input_count;
-        const clade_dims *dims =
-            is_input ? &clade_value_type(node->inputs[i])->dims : &node->outputs[i - node->input_count].dims;
-        const clade_tensor *tensor = is_input ? &in[i] : &out[i - node->input_count];
-        for (int32_t axis = 0; axis < dims->rank; axis++) {
-            if (dims->size[axis] == CLADE_BATCH) binding.batch = tensor->size[axis];
-            if (dims->size[axis] == CLADE_TIME) binding.time = tensor->size[axis];
-        }
-    }
-    return binding;
-}
 
 static int64_t broadcast_offset(const clade_tensor *x, const clade_tensor *out, int64_t element) {
     int64_t offset = 0, stride = 1;
@@ -97,7 +106,7 @@ static int64_t broadcast_offset(const clade_tensor *x, const clade_tensor *out, 
 
 static void reference(const clade_node *node, const clade_tensor in[], clade_tensor out[]) {
     const clade_fused_attributes *fused = node->attributes;
-    clade_binding binding = binding_of(node, in, out);
+    clade_binding binding = clade_binding_of(node, in, out);
     double p[CLADE_MAX_FUSED_STEPS][CLADE_MAX_PARAMETERS], results[CLADE_MAX_FUSED_STEPS];
     for (int32_t step = 0; step < fused->step_count; step++) {
         step_parameters(&fused->steps[step], binding, p[step]);

@@ -63,6 +63,10 @@ clade_fused_space clade_fused_space_of(const clade_site *site) {
         space.rank++;
     }
     find_places(site, &space);
+    for (uint32_t i = 0; i < input_count; i++) {
+        space.in[i] = site->in[i].dtype;
+    }
+    clade_fused_types(site->node->attributes, space.in, space.step);
     return space;
 }
 
@@ -93,8 +97,27 @@ static void add_argument(const clade_fused_attributes *fused, int32_t argument, 
     }
 }
 
-/* The step's expression with x0, x1, ..., p0, p1 and `real` replaced by the names that they have in the kernel. */
-static void add_expression(const clade_fused_attributes *fused, int32_t step, const char *type, clade_text *out) {
+/* What a name of an expression that is neither an input nor a parameter stands for, or NULL. */
+static const char *meaning_of(const char *name, size_t length, bool vector) {
+    static const struct {
+        const char *name, *one, *many;
+    } words[] = {
+        { "real", "float", "float16" },
+        { "whole", "int", "int16" },
+        { "to_real", "convert_float", "convert_float16" },
+        { "to_whole", "convert_int_sat", "convert_int16_sat" },
+        { "as_real", "as_float", "as_float16" },
+        { "as_whole", "as_int", "as_int16" },
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strlen(words[i].name) == length && strncmp(words[i].name, name, length) == 0)
+            return vector ? words[i].many : words[i].one;
+    }
+    return NULL;
+}
+
+/* The step's expression with x0, x1, ..., p0, p1 and the words for types replaced by what they are in the kernel. */
+static void add_expression(const clade_fused_attributes *fused, int32_t step, bool vector, clade_text *out) {
     const clade_fused_step *what = &fused->steps[step];
     for (const char *at = what->op->pointwise->expression; *at;) {
         size_t length = 0;
@@ -102,12 +125,13 @@ static void add_expression(const clade_fused_attributes *fused, int32_t step, co
             length++;
         }
         bool is_name = length == 2 && isdigit((unsigned char)at[1]);
+        const char *word = meaning_of(at, length, vector);
         if (is_name && at[0] == 'x') {
             add_argument(fused, what->arguments[at[1] - '0'], out);
         } else if (is_name && at[0] == 'p') {
             clade_text_add(out, "p%d_%d", (int)step, at[1] - '0');
-        } else if (length == 4 && strncmp(at, "real", 4) == 0) {
-            clade_text_add(out, "%s", type);
+        } else if (word) {
+            clade_text_add(out, "%s", word);
         } else {
             length = length > 0 ? length : 1;
             clade_text_add_bytes(out, at, length);
@@ -116,17 +140,25 @@ static void add_expression(const clade_fused_attributes *fused, int32_t step, co
     }
 }
 
+/* A type's name in the kernel: of one element, or of a vector. */
+static const char *type_name(clade_dtype dtype, bool vector) {
+    static const char *const names[2][2] = { { "float", "float16" }, { "int", "int16" } };
+    return names[dtype == CLADE_I32][vector];
+}
+
 /* The arguments, in the order in which ops/fused.c sets them. */
 static void add_signature(const clade_node *node, const clade_fused_space *space, clade_text *out) {
     const clade_fused_attributes *fused = node->attributes;
     const char *separator = "__kernel void fused(";
     for (uint32_t i = 0; i < node->input_count; i++) {
         if (space->place[i] >= 0) continue;
-        clade_text_add(out, "%s__global const float *restrict in%u", separator, (unsigned)i);
+        clade_text_add(out, "%s__global const %s *restrict in%u", separator, type_name(space->in[i], false),
+                       (unsigned)i);
         separator = ",\n                    ";
     }
     for (int32_t o = 0; o < fused->output_count; o++) {
-        clade_text_add(out, "%s__global float *restrict out%d", separator, (int)o);
+        clade_text_add(out, "%s__global %s *restrict out%d", separator,
+                       type_name(space->step[fused->outputs[o]], false), (int)o);
         separator = ",\n                    ";
     }
     for (int32_t step = 0; step < fused->step_count; step++) {
@@ -177,7 +209,8 @@ static void add_row_pointers(const clade_node *node, const clade_fused_space *sp
     clade_text_add(out, " * size0;\n");
     for (uint32_t i = 0; i < node->input_count; i++) {
         if (space->place[i] >= 0) continue;
-        clade_text_add(out, "        __global const float *row_in%u = in%u", (unsigned)i, (unsigned)i);
+        clade_text_add(out, "        __global const %s *row_in%u = in%u", type_name(space->in[i], false), (unsigned)i,
+                       (unsigned)i);
         bool dense = clade_fused_input_is_dense(space, i);
         if (dense) clade_text_add(out, " + row");
         for (int32_t axis = 1; axis < space->rank && !dense; axis++) {
@@ -187,7 +220,8 @@ static void add_row_pointers(const clade_node *node, const clade_fused_space *sp
         clade_text_add(out, ";\n");
     }
     for (int32_t o = 0; o < fused->output_count; o++) {
-        clade_text_add(out, "        __global float *row_out%d = out%d + row;\n", (int)o, (int)o);
+        clade_text_add(out, "        __global %s *row_out%d = out%d + row;\n",
+                       type_name(space->step[fused->outputs[o]], false), (int)o, (int)o);
     }
 }
 
@@ -202,42 +236,58 @@ static bool repeats(const clade_fused_space *space, uint32_t i) {
     return space->rank == 0 || space->stride[i][0] == 0;
 }
 
+/* Opens the reading of input I from where it lies: the array's name follows, then a ")" where this says so: an output's
+ * buffer of another type is read through that type. */
+static bool begin_read(const clade_node *node, const clade_fused_space *space, uint32_t i, bool vector,
+                       clade_text *out) {
+    if (space->place[i] < 0) return false;
+    const clade_fused_attributes *fused = node->attributes;
+    if (space->step[fused->outputs[space->place[i]]] == space->in[i]) return false;
+    clade_text_add(out, "as_%s(", type_name(space->in[i], vector));
+    return true;
+}
+
+static void add_array(const clade_fused_space *space, style at, uint32_t i, clade_text *out) {
+    bool placed = space->place[i] >= 0;
+    clade_text_add(out, "%s%s%d", at.row, placed ? "out" : "in", placed ? (int)space->place[i] : (int)i);
+}
+
 /* Inputs that are one number for the whole row; with vectors each loop spreads them as it needs. */
 static void add_row_numbers(const clade_node *node, const clade_fused_space *space, style at, bool vectors,
                             clade_text *out) {
     for (uint32_t i = 0; i < node->input_count; i++) {
         if (!repeats(space, i)) continue;
-        bool placed = space->place[i] >= 0;
-        clade_text_add(out, "%sconst float %s%u = %s%s%d[0];\n", at.indent, vectors ? "number" : "x", (unsigned)i,
-                       at.row, placed ? "out" : "in", placed ? (int)space->place[i] : (int)i);
+        clade_text_add(out, "%sconst %s %s%u = ", at.indent, type_name(space->in[i], false), vectors ? "number" : "x",
+                       (unsigned)i);
+        bool enclosed = begin_read(node, space, i, false, out);
+        add_array(space, at, i, out);
+        clade_text_add(out, "[0]%s;\n", enclosed ? ")" : "");
     }
 }
 
 /* The inputs in a loop over elements, or over VECTOR elements; VECTORS: whether there are loops of both kinds. */
 static void add_loads(const clade_node *node, const clade_fused_space *space, style at, bool vectors, bool vector,
                       clade_text *out) {
-    const char *type = vector ? "float16" : "float";
     for (uint32_t i = 0; i < node->input_count; i++) {
-        bool placed = space->place[i] >= 0;
-        int number = placed ? (int)space->place[i] : (int)i;
-        const char *array = placed ? "out" : "in";
+        if (repeats(space, i) && !vectors) continue;
+        clade_text_add(out, "%s    const %s x%u = ", at.indent, type_name(space->in[i], vector), (unsigned)i);
         if (repeats(space, i)) {
-            if (vectors)
-                clade_text_add(out, "%s    const %s x%u = number%u;\n", at.indent, type, (unsigned)i, (unsigned)i);
-        } else if (vector) {
-            clade_text_add(out, "%s    const float16 x%u = vload16(0, %s%s%d + i);\n", at.indent, (unsigned)i, at.row,
-                           array, number);
-        } else {
-            clade_text_add(out, "%s    const float x%u = %s%s%d[i];\n", at.indent, (unsigned)i, at.row, array, number);
+            clade_text_add(out, "number%u;\n", (unsigned)i);
+            continue;
         }
+        bool enclosed = begin_read(node, space, i, vector, out);
+        if (vector) clade_text_add(out, "vload16(0, ");
+        add_array(space, at, i, out);
+        clade_text_add(out, "%s%s;\n", vector ? " + i)" : "[i]", enclosed ? ")" : "");
     }
 }
 
-static void add_steps(const clade_fused_attributes *fused, style at, bool vector, clade_text *out) {
-    const char *type = vector ? "float16" : "float";
+static void add_steps(const clade_fused_attributes *fused, const clade_fused_space *space, style at, bool vector,
+                      clade_text *out) {
     for (int32_t step = 0; step < fused->step_count; step++) {
-        clade_text_add(out, "%s    const %s %s_%d = ", at.indent, type, fused->steps[step].op->name, (int)step);
-        add_expression(fused, step, type, out);
+        clade_text_add(out, "%s    const %s %s_%d = ", at.indent, type_name(space->step[step], vector),
+                       fused->steps[step].op->name, (int)step);
+        add_expression(fused, step, vector, out);
         clade_text_add(out, ";\n");
     }
 }
@@ -265,13 +315,13 @@ static void add_row_loops(const clade_node *node, const clade_fused_space *space
         clade_text_add(out, "%sint i = begin0;\n%sfor (; i + %d <= end0; i += %d) {\n", at.indent, at.indent, VECTOR,
                        VECTOR);
         add_loads(node, space, at, vectors, true, out);
-        add_steps(fused, at, true, out);
+        add_steps(fused, space, at, true, out);
         add_stores(fused, at, true, out);
         clade_text_add(out, "%s}\n", at.indent);
     }
     clade_text_add(out, "%sfor (%s; i < end0; i++) {\n", at.indent, vectors ? "" : "int i = begin0");
     add_loads(node, space, at, vectors, false, out);
-    add_steps(fused, at, false, out);
+    add_steps(fused, space, at, false, out);
     add_stores(fused, at, false, out);
     clade_text_add(out, "%s}\n", at.indent);
 }

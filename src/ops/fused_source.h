@@ -5,14 +5,18 @@
 
 #include "ops/op.h"
 
-/* The iteration space with as few axes as all inputs allow: neighbours over which every input either runs on or repeats
+/* The iteration space, with as few axes as all inputs allow: neighbours over which every input either runs on or repeats
  * are one. Axis 0 is the innermost: along it an input's stride is 1 or 0. Outputs are dense. */
 typedef struct clade_fused_space {
     int32_t rank;
     int64_t size[CLADE_MAX_RANK];
     int64_t stride[CLADE_MAX_INPUTS][CLADE_MAX_RANK]; /* in elements; 0: the input repeats */
     int32_t place[CLADE_MAX_INPUTS];                  /* the output in whose buffer the input lies; -1: in its own */
+    clade_dtype in[CLADE_MAX_INPUTS], step[CLADE_MAX_FUSED_STEPS]; /* the types of inputs and of steps' results */
 } clade_fused_space;
+
+/* The types of the steps' results, for inputs of the types IN; false when a step does not take its arguments'. */
+bool clade_fused_types(const clade_fused_attributes *fused, const clade_dtype in[], clade_dtype steps[]);
 
 clade_fused_space clade_fused_space_of(const clade_site *site);
 

@@ -138,7 +138,7 @@ const clade_op clade_op_constant = {
     .outputs = 1,
     .infer = infer_constant,
     .reference = reference_constant,
-    .pointwise = &(const clade_pointwise){ "p0", evaluate_constant, constant_parameters, 1 },
+    .pointwise = &(const clade_pointwise){ "p0", evaluate_constant, constant_parameters, 1, CLADE_TYPES_FLOAT },
     .implementations = constant_implementations,
     .cases = constant_cases,
 };

@@ -51,8 +51,13 @@ clade_value clade_relu_gradient(clade_value y, clade_value dy);
 clade_value clade_layer_state(clade_graph *graph, const char *layer, const char *suffix, clade_dims dims,
                               clade_role role, clade_initializer given, clade_initializer fallback);
 
+/* What the symbols are, read off the arrays of a node whose dims name them; 0 where none does. For references. */
+clade_binding clade_binding_of(const clade_node *node, const clade_tensor in[], const clade_tensor out[]);
+
 /* Point-wise evaluation for every row with an expression (ops/pointwise.c). */
 bool clade_pointwise_infer(const clade_node *node, clade_type out[], clade_text *why);
+/* What the expression gives for inputs of the types IN; 0 when it does not take them. */
+clade_dtype clade_pointwise_dtype(const clade_pointwise *pointwise, const clade_dtype in[], int count);
 void clade_pointwise_reference(const clade_node *node, const clade_tensor in[], clade_tensor out[],
                                clade_binding binding);
 
