@@ -3,6 +3,14 @@
  *   ..._rows       an item for PART rows (axis 6) and CHUNK elements of each (axis 7)
  *   ..._elements   an item for each element
  * The third index counts the planes of the result: axes 0 to 5. */
+#ifndef ELEMENT
+#define ELEMENT float
+#endif
+#define PASTE_AS_THEY_ARE(A, B) A##B
+#define PASTE(A, B) PASTE_AS_THEY_ARE(A, B)
+typedef PASTE(ELEMENT, 8) element8;
+typedef PASTE(ELEMENT, 16) element16;
+
 #define AXES(NAME)                                                                                                     \
     int NAME##0, int NAME##1, int NAME##2, int NAME##3, int NAME##4, int NAME##5, int NAME##6, int NAME##7
 #define OUTER(NAME) { NAME##0, NAME##1, NAME##2, NAME##3, NAME##4, NAME##5 }
@@ -42,15 +50,15 @@ static inline int narrow_place(int i, int narrow, int before, int step) {
 }
 
 /* Elements FIRST to LAST of a wide row that has nothing of n. */
-static inline void fill_row(__global float *y, int first, int last, float value) {
+static inline void fill_row(__global ELEMENT *y, int first, int last, ELEMENT value) {
     for (int i = first; i < last; i++) {
         y[i] = value;
     }
 }
 
 /* Elements FIRST to LAST of the wide row Y around the narrow row X. */
-static inline void pad_row(__global const float *restrict x, __global float *restrict y, int first, int last,
-                           int narrow, int before, int step, float value) {
+static inline void pad_row(__global const ELEMENT *restrict x, __global ELEMENT *restrict y, int first, int last,
+                           int narrow, int before, int step, ELEMENT value) {
     const int head = clamp(before, first, last);
     fill_row(y, first, head, value);
     int i = head > before ? (head - before + step - 1) / step : 0, done = head;
@@ -63,8 +71,8 @@ static inline void pad_row(__global const float *restrict x, __global float *res
     } else if (step == 2) {
         fill_row(y, head, min(before + 2 * i, last), value);
         for (; i + 8 <= narrow && before + 2 * i + 16 <= last; i += 8) {
-            const float8 v = vload8(0, x + i);
-            const float16 spread = (float16)(v.s0, value, v.s1, value, v.s2, value, v.s3, value, v.s4, value, v.s5,
+            const element8 v = vload8(0, x + i);
+            const element16 spread = (element16)(v.s0, value, v.s1, value, v.s2, value, v.s3, value, v.s4, value, v.s5,
                                              value, v.s6, value, v.s7, value);
             vstore16(spread, 0, y + before + 2 * i);
         }
@@ -76,7 +84,8 @@ static inline void pad_row(__global const float *restrict x, __global float *res
     }
 }
 
-__kernel void pad_rows(__global const float *restrict x, __global float *restrict y, float value, int chunk, int part,
+__kernel void pad_rows(__global const ELEMENT *restrict x, __global ELEMENT *restrict y, ELEMENT value, int chunk,
+                       int part,
                        GEOMETRY) {
     OUTER_AXES;
     const int first = (int)get_global_id(0) * chunk, last = min(first + chunk, wide7);
@@ -84,7 +93,7 @@ __kernel void pad_rows(__global const float *restrict x, __global float *restric
     const int from = narrow_plane(plane, narrows, wides, befores, steps);
     for (int i = begin; i < end; i++) {
         const int row = from < 0 ? -1 : narrow_place(i, narrow6, before6, step6);
-        __global float *to = y + ((size_t)plane * wide6 + i) * wide7;
+        __global ELEMENT *to = y + ((size_t)plane * wide6 + i) * wide7;
         if (row < 0)
             fill_row(to, first, last, value);
         else
@@ -92,7 +101,7 @@ __kernel void pad_rows(__global const float *restrict x, __global float *restric
     }
 }
 
-__kernel void pad_elements(__global const float *restrict x, __global float *restrict y, float value, int chunk,
+__kernel void pad_elements(__global const ELEMENT *restrict x, __global ELEMENT *restrict y, ELEMENT value, int chunk,
                            int part, GEOMETRY) {
     OUTER_AXES;
     const int j = (int)get_global_id(0), i = (int)get_global_id(1), plane = (int)get_global_id(2);
@@ -105,7 +114,7 @@ __kernel void pad_elements(__global const float *restrict x, __global float *res
 }
 
 /* Elements FIRST to LAST of the narrow row Y; X: the wide row from its first element that is taken on. */
-static inline void slice_row(__global const float *restrict x, __global float *restrict y, int first, int last,
+static inline void slice_row(__global const ELEMENT *restrict x, __global ELEMENT *restrict y, int first, int last,
                              int step) {
     int i = first;
     if (step == 1) {
@@ -114,15 +123,16 @@ static inline void slice_row(__global const float *restrict x, __global float *r
         }
     }
     for (; step == 2 && i + 8 <= last; i += 8) {
-        const float8 low = vload8(0, x + 2 * i), high = vload8(0, x + 2 * i + 7);
-        vstore8((float8)(low.s0, low.s2, low.s4, low.s6, high.s1, high.s3, high.s5, high.s7), 0, y + i);
+        const element8 low = vload8(0, x + 2 * i), high = vload8(0, x + 2 * i + 7);
+        vstore8((element8)(low.s0, low.s2, low.s4, low.s6, high.s1, high.s3, high.s5, high.s7), 0, y + i);
     }
     for (; i < last; i++) {
         y[i] = x[(size_t)i * step];
     }
 }
 
-__kernel void slice_rows(__global const float *restrict x, __global float *restrict y, int chunk, int part, GEOMETRY) {
+__kernel void slice_rows(__global const ELEMENT *restrict x, __global ELEMENT *restrict y, int chunk, int part,
+                         GEOMETRY) {
     OUTER_AXES;
     const int first = (int)get_global_id(0) * chunk, last = min(first + chunk, narrow7);
     const int begin = (int)get_global_id(1) * part, end = min(begin + part, narrow6), plane = (int)get_global_id(2);
@@ -133,7 +143,7 @@ __kernel void slice_rows(__global const float *restrict x, __global float *restr
     }
 }
 
-__kernel void slice_elements(__global const float *restrict x, __global float *restrict y, int chunk, int part,
+__kernel void slice_elements(__global const ELEMENT *restrict x, __global ELEMENT *restrict y, int chunk, int part,
                              GEOMETRY) {
     OUTER_AXES;
     const int j = (int)get_global_id(0), i = (int)get_global_id(1), plane = (int)get_global_id(2);

@@ -3,7 +3,7 @@
  *   pad    n -> w   w[before + i * step] = n[i], VALUE elsewhere;  W = before + (n - 1) * step + 1 + after
  *   slice  w -> n   n[i] = w[before + i * step];                   n = (W - before - after - 1) / step + 1 rounded down
  * The gradient of pad is a slice; that of a slice pads with 0, with the elements after the last step as more AFTER. */
-#include "ops/op.h"
+#include "ops/pad_modes.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -44,38 +44,28 @@ static bool check_axis(const pad_attributes *a, int32_t axis, clade_size size, c
     return false;
 }
 
-static bool infer_pad(const clade_node *node, clade_type out[], clade_text *why) {
-    const pad_attributes *a = node->attributes;
-    out[0] = *clade_value_type(node->inputs[0]);
-    if (out[0].dtype != CLADE_F32) {
-        clade_text_add(why, "expected float32");
-        return false;
-    }
-    for (int32_t axis = 0; axis < out[0].dims.rank; axis++) {
-        clade_size *size = &out[0].dims.size[axis];
-        if (!check_axis(a, axis, *size, why)) return false;
-        if (*size > 0) *size = a->before[axis] + (*size - 1) * a->step[axis] + 1 + a->after[axis];
-    }
-    return true;
+/* The size of AXIS in the wide array of a narrow one of SIZE. */
+static clade_size padded(const pad_attributes *a, int32_t axis, clade_size size) {
+    return a->before[axis] + (size - 1) * a->step[axis] + 1 + a->after[axis];
 }
 
-static bool infer_slice(const clade_node *node, clade_type out[], clade_text *why) {
+/* And in the narrow array of a wide one; 0: nothing is left. */
+static clade_size sliced(const pad_attributes *a, int32_t axis, clade_size size) {
+    const int64_t left = size - a->before[axis] - a->after[axis];
+    return left > 0 ? (left - 1) / a->step[axis] + 1 : 0;
+}
+
+static bool infer(const clade_node *node, clade_type out[], clade_text *why) {
     const pad_attributes *a = node->attributes;
     out[0] = *clade_value_type(node->inputs[0]);
-    if (out[0].dtype != CLADE_F32) {
-        clade_text_add(why, "expected float32");
-        return false;
-    }
     for (int32_t axis = 0; axis < out[0].dims.rank; axis++) {
-        clade_size *size = &out[0].dims.size[axis];
-        if (!check_axis(a, axis, *size, why)) return false;
-        int64_t cut = a->before[axis] + a->after[axis];
-        if (*size < 0) continue;
-        if (*size <= cut) {
-            clade_text_add(why, "nothing is left of the %lld along axis %d", (long long)*size, (int)axis);
-            return false;
-        }
-        *size = (*size - cut - 1) / a->step[axis] + 1;
+        const clade_size size = out[0].dims.size[axis];
+        if (!check_axis(a, axis, size, why)) return false;
+        if (size < 0) continue;
+        out[0].dims.size[axis] = node->op == &clade_op_pad ? padded(a, axis, size) : sliced(a, axis, size);
+        if (out[0].dims.size[axis] > 0) continue;
+        clade_text_add(why, "nothing is left of the %lld along axis %d", (long long)size, (int)axis);
+        return false;
     }
     return true;
 }
@@ -169,8 +159,16 @@ static int64_t at_most(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-static clade_status launch(const clade_site *site, clade_commands *commands, bool pads, bool rows) {
+/* The padding's value in the bits of an element. */
+static clade_argument value_argument(const clade_site *site) {
     const pad_attributes *a = site->node->attributes;
+    float value = (float)a->value;
+    const int32_t whole = (int32_t)a->value;
+    if (site->in[0].dtype == CLADE_I32) memcpy(&value, &whole, sizeof value);
+    return clade_float_argument(value);
+}
+
+static clade_status launch(const clade_site *site, clade_commands *commands, bool pads, bool rows) {
     const clade_array *narrow = pads ? &site->in[0] : &site->out[0], *wide = pads ? &site->out[0] : &site->in[0];
     const geometry g = geometry_of(site, narrow, wide);
     const int64_t *result = pads ? g.wide : g.narrow;
@@ -180,7 +178,7 @@ static clade_status launch(const clade_site *site, clade_commands *commands, boo
     size_t count = 0;
     arguments[count++] = clade_buffer_argument(site->in[0].buffer);
     arguments[count++] = clade_buffer_argument(site->out[0].buffer);
-    if (pads) arguments[count++] = clade_float_argument((float)a->value);
+    if (pads) arguments[count++] = value_argument(site);
     arguments[count++] = clade_int_argument(chunk);
     arguments[count++] = clade_int_argument(part);
     const int64_t *const numbers[] = { g.narrow, g.wide, g.before, g.step };
@@ -272,7 +270,7 @@ static const clade_case slice_cases[] = { GEOMETRIES(SLICE_CASE){ .name = NULL }
 #define ROW(NAME, ONNX, WHAT)                                                                                          \
     {                                                                                                                  \
         .name = NAME, .onnx = ONNX, .attributes = WHAT##_schema, .attributes_size = sizeof(pad_attributes),            \
-        .input_minimum = 1, .input_maximum = 1, .outputs = 1, .infer = infer_##WHAT, .gradient = gradient_##WHAT,      \
+        .input_minimum = 1, .input_maximum = 1, .outputs = 1, .infer = infer, .gradient = gradient_##WHAT,             \
         .reference = reference_##WHAT, .implementations = WHAT##_implementations, .cases = WHAT##_cases                \
     }
 
@@ -284,6 +282,8 @@ const clade_op clade_op_slice = ROW("slice", "Slice", slice);
 clade_value clade_pad_with(const clade_pad_options *options) {
     clade_pad_options given = { 0 };
     memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
+    if (given.mode != CLADE_PAD_CONSTANT)
+        return clade_pad_by_copies(given.x, given.name, given.mode, given.before, given.after);
     pad_attributes a = { .value = given.value };
     memcpy(a.before, given.before, sizeof a.before);
     memcpy(a.after, given.after, sizeof a.after);
@@ -298,22 +298,39 @@ static clade_value out_of_range(clade_value x, int32_t axis, int64_t begin, int6
                          clade_type_text(x.graph, clade_value_type(x)), (long long)begin, (long long)end, (int)axis);
 }
 
+/* BEGIN and END along an axis of SIZE as places, END behind the last that is taken; false: no part of it. Where STEP is
+ * negative, those of the same elements upwards. */
+static bool bounds_of(int64_t size, int64_t step, int64_t *begin, int64_t *end) {
+    if (step < 0) {
+        const int64_t top = *begin <= 0 ? *begin + size - (*begin == 0) : *begin;
+        const int64_t below = *end == 0 ? -1 : *end < 0 ? *end + size : *end;
+        if (top < 0 || top >= size || below < -1 || below >= top) return false;
+        *begin = top - (top - below - 1) / -step * -step;
+        *end = top + 1;
+        return true;
+    }
+    if (*begin < 0) *begin += size;
+    if (*end <= 0) *end += size;
+    return *begin >= 0 && *begin < *end && *end <= size;
+}
+
 clade_value clade_slice_with(const clade_slice_options *options) {
     clade_slice_options given = { 0 };
     memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
     if (!clade_value_valid(given.x)) return clade_append(given.x.graph, &clade_op_slice, given.name, NULL, &given.x, 1);
     const clade_dims *dims = &clade_value_type(given.x)->dims;
     pad_attributes a = { .value = 0 };
+    uint32_t backwards = 0;
     for (int32_t axis = 0; axis < CLADE_MAX_RANK; axis++) {
         int64_t begin = given.begin[axis], end = given.end[axis], size = axis < dims->rank ? dims->size[axis] : 1;
-        a.step[axis] = given.step[axis] != 0 ? given.step[axis] : 1;
+        const int64_t step = given.step[axis] != 0 ? given.step[axis] : 1;
         if (size < 0) size = begin == 0 && end == 0 ? 1 : 0; /* whole, or refused */
-        if (begin < 0) begin += size;
-        if (end > 0) end -= size;
-        if (begin < 0 || begin >= size || end > 0 || size + end <= begin)
+        if (step < -INT32_MAX || !bounds_of(size, step, &begin, &end))
             return out_of_range(given.x, axis, given.begin[axis], given.end[axis]);
         a.before[axis] = begin;
-        a.after[axis] = -end;
+        a.after[axis] = size - end;
+        a.step[axis] = step < 0 ? -step : step;
+        if (step < 0 && axis < dims->rank) backwards |= 1u << axis;
     }
-    return clade_append(given.x.graph, &clade_op_slice, given.name, &a, &given.x, 1);
+    return clade_reverse(clade_append(given.x.graph, &clade_op_slice, given.name, &a, &given.x, 1), backwards);
 }

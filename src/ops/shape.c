@@ -140,9 +140,8 @@ static bool infer_expand(const clade_node *node, clade_type out[], clade_text *w
     const shape_attributes *a = node->attributes;
     const clade_type *x = clade_value_type(node->inputs[0]);
     clade_dims wide;
-    out[0] = (clade_type){ CLADE_F32, a->dims };
-    if (x->dtype == CLADE_F32 && clade_dims_broadcast(&x->dims, &a->dims, &wide) && clade_dims_equal(&wide, &a->dims))
-        return true;
+    out[0] = (clade_type){ x->dtype, a->dims };
+    if (clade_dims_broadcast(&x->dims, &a->dims, &wide) && clade_dims_equal(&wide, &a->dims)) return true;
     clade_text_add(why, "does not broadcast to %s", clade_type_text(node->graph, &out[0]));
     return false;
 }
@@ -182,7 +181,7 @@ const clade_op clade_op_expand = {
     .outputs = 1,
     .infer = infer_expand,
     .gradient = gradient_expand,
-    .pointwise = &(const clade_pointwise){ "x0", evaluate_expand, NULL, 0 },
+    .pointwise = &(const clade_pointwise){ "x0", evaluate_expand, NULL, 0, CLADE_TYPES_ALIKE },
     .in_place = 1u,
     .cases = expand_cases,
 };

@@ -1,0 +1,38 @@
+/* Launches over kernels/gather.cl that the rows for gathering and scattering share. */
+#ifndef CLADE_OPS_GATHER_H
+#define CLADE_OPS_GATHER_H
+
+#include "ops/copy.h"
+
+/* What becomes of an element that is there and one that is put on it; numbered as in kernels/gather.cl. */
+typedef enum clade_combination {
+    CLADE_COMBINE_REPLACE,
+    CLADE_COMBINE_ADD,
+    CLADE_COMBINE_MULTIPLY,
+    CLADE_COMBINE_MAXIMUM,
+    CLADE_COMBINE_MINIMUM,
+} clade_combination;
+
+double clade_combine(clade_combination how, double old, double new);
+
+/* Rows of x (outer, size, inner) and of y (outer, count, inner), of which row j is row places[j] of x. */
+typedef struct clade_row_places {
+    const clade_buffer *x, *places, *y;
+    int64_t outer, size, inner, count;
+    bool shared; /* the same places for every outer index */
+    clade_dtype dtype;
+} clade_row_places;
+
+/* y from x. ROWS: in the form where an item is a thread's work. */
+clade_status clade_gather_launch(const clade_site *site, clade_commands *commands, const clade_row_places *what,
+                                 bool rows);
+/* x from y, on what x holds or, with CLEAR, on zeros. */
+clade_status clade_spread_launch(const clade_site *site, clade_commands *commands, const clade_row_places *what,
+                                 clade_combination how, bool clear, bool rows);
+/* The options that choose an element's type and HOW. */
+void clade_gather_options(clade_dtype dtype, clade_combination how, char options[48]);
+
+/* INDEX along an axis of SIZE, counted from the end where it is negative; -1: outside. */
+int64_t clade_place_of(double index, int64_t size);
+
+#endif
