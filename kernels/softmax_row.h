@@ -8,10 +8,9 @@
 #define GROUP 64
 #endif
 
-/* (largest, sum), by one item. */
-static inline float2 row_statistics(__global const float *row, int columns) {
-    float16 largest = -INFINITY, sums = 0.0f;
-    float top = -INFINITY, sum = 0.0f;
+static inline float row_largest(__global const float *row, int columns) {
+    float16 largest = -INFINITY;
+    float top = -INFINITY;
     int i = 0;
     for (; i + 16 <= columns; i += 16) {
         largest = fmax(largest, vload16(0, row + i));
@@ -19,8 +18,16 @@ static inline float2 row_statistics(__global const float *row, int columns) {
     for (; i < columns; i++) {
         top = fmax(top, row[i]);
     }
-    top = fmax(top, largest16(largest));
-    for (i = 0; i + 16 <= columns; i += 16) {
+    return fmax(top, largest16(largest));
+}
+
+/* (largest, sum), by one item. */
+static inline float2 row_statistics(__global const float *row, int columns) {
+    const float top = row_largest(row, columns);
+    float16 sums = 0.0f;
+    float sum = 0.0f;
+    int i = 0;
+    for (; i + 16 <= columns; i += 16) {
         sums += exp(vload16(0, row + i) - top);
     }
     for (; i < columns; i++) {

@@ -1,14 +1,13 @@
-/* Reductions over any axes: sum, y = sum of x over them; mean, the same divided by how many there are.
- * x (any dims) -> y: reduced axes become 1 or vanish.
- *
- * Neighbouring axes that are all kept or all reduced are one, so that nearly every reduction is over (K0, R0, K1, R1)
- * with some sizes 1: a bias's gradient (N, C, H*W) -> (C), rows, columns, the middle. Long sums are split into parts by
- * the sizes alone, and the parts added by a second launch: the bits do not depend on how many compute units there are. */
+/* Reductions over any axes: x (any dims) -> y, reduced axes become 1 or vanish. y is over them
+ *   sum, mean                     the sum of x, and that divided by how many there are
+ *   sum_square, sum_absolute      the sum of x^2, of |x|
+ *   largest, smallest             the largest or smallest x; a NaN is either
+ *   product                       of x
+ * The gradient of largest and smallest is shared evenly by the elements that equal y, that of a product right with zeros. */
 #include "ops/reduce.h"
 
+#include <math.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <string.h>
 
 static const clade_attribute schema[] = {
     { "axes", CLADE_ATTRIBUTE_INT, offsetof(clade_reduce_attributes, axes), 0 },
@@ -45,25 +44,109 @@ static bool infer(const clade_node *node, clade_type out[], clade_text *why) {
     return true;
 }
 
-/* dy with the reduced axes back as 1, repeated; a mean's divided by the count. */
-static void gradient(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
-    if (!tape->wanted[0]) return;
-    clade_dims x = clade_value_type(node->inputs[0])->dims, kept = x;
-    clade_size count = 1;
-    for (int32_t axis = 0; axis < x.rank; axis++) {
-        if (!reduces(node, axis)) continue;
-        kept.size[axis] = 1;
-        count = clade_size_multiply(tape->graph, count, x.size[axis]);
+clade_reduce_kind clade_reduce_kind_of(const clade_node *node) {
+    static const struct {
+        const clade_op *op;
+        clade_reduce_kind kind;
+    } kinds[] = {
+        { &clade_op_sum_square, CLADE_REDUCE_SQUARES }, { &clade_op_sum_absolute, CLADE_REDUCE_ABSOLUTES },
+        { &clade_op_largest, CLADE_REDUCE_LARGEST },    { &clade_op_smallest, CLADE_REDUCE_SMALLEST },
+        { &clade_op_product, CLADE_REDUCE_PRODUCT },
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (node->op == kinds[i].op) return kinds[i].kind;
     }
+    return CLADE_REDUCE_SUM;
+}
+
+/* x's dims with the reduced axes as 1; how many elements they have. */
+static clade_dims kept_dims(clade_tape *tape, const clade_node *node, clade_size *count) {
+    clade_dims kept = clade_value_type(node->inputs[0])->dims;
+    *count = 1;
+    for (int32_t axis = 0; axis < kept.rank; axis++) {
+        if (!reduces(node, axis)) continue;
+        *count = clade_size_multiply(tape->graph, *count, kept.size[axis]);
+        kept.size[axis] = 1;
+    }
+    return kept;
+}
+
+/* dy with the reduced axes back as 1, repeated; a mean's divided by the count. */
+static void gradient_sum(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
+    if (!tape->wanted[0]) return;
+    clade_size count;
+    const clade_dims x = clade_value_type(node->inputs[0])->dims, kept = kept_dims(tape, node, &count);
     dx[0] = clade_expand(clade_reshape(dy[0], kept), &x);
     if (node->op == &clade_op_mean) dx[0] = clade_scale_per(dx[0], 1.0, count);
 }
 
+static void gradient_sum_square(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
+    clade_size count;
+    const clade_dims kept = kept_dims(tape, node, &count);
+    if (tape->wanted[0]) dx[0] = clade_scale(clade_multiply(node->inputs[0], clade_reshape(dy[0], kept)), 2);
+}
+
+static void gradient_sum_absolute(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
+    clade_size count;
+    const clade_dims kept = kept_dims(tape, node, &count);
+    if (tape->wanted[0]) dx[0] = clade_multiply(clade_sign(node->inputs[0]), clade_reshape(dy[0], kept));
+}
+
+static void gradient_extreme(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
+    if (!tape->wanted[0]) return;
+    const clade_reduce_attributes *a = node->attributes;
+    clade_size count;
+    const clade_dims kept = kept_dims(tape, node, &count);
+    clade_value y = clade_reshape((clade_value){ tape->graph, node->index, 0 }, kept);
+    clade_value won = clade_cast(clade_equal(node->inputs[0], y), CLADE_F32);
+    clade_value winners = clade_sum(won, (uint32_t)a->axes, true);
+    dx[0] = clade_multiply(won, clade_divide(clade_reshape(dy[0], kept), winners));
+}
+
+/* With p the product of the elements that are not 0: dy p / x where none is, where one is dy p for it, else 0. */
+static void gradient_product(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
+    if (!tape->wanted[0]) return;
+    const clade_reduce_attributes *a = node->attributes;
+    clade_size count;
+    const clade_dims kept = kept_dims(tape, node, &count);
+    clade_value x = node->inputs[0], one = clade_constant(tape->graph, CLADE_SCALAR, 1);
+    clade_value zero = clade_constant(tape->graph, CLADE_SCALAR, 0), is_zero = clade_equal(x, zero);
+    clade_value others = clade_where(is_zero, one, x);
+    clade_value flow = clade_multiply(clade_product_over(others, (uint32_t)a->axes, true), clade_reshape(dy[0], kept));
+    clade_value zeros = clade_sum(clade_cast(is_zero, CLADE_F32), (uint32_t)a->axes, true);
+    clade_value whole = clade_where(clade_equal(zeros, zero), clade_divide(flow, others), zero);
+    dx[0] = clade_where(is_zero, clade_where(clade_equal(zeros, one), flow, zero), whole);
+}
+
 /* ---- reference ---- */
 
+/* What X adds to the result so far. */
+static double combine(clade_reduce_kind kind, double result, double x) {
+    switch (kind) {
+    case CLADE_REDUCE_SQUARES:
+        return result + x * x;
+    case CLADE_REDUCE_ABSOLUTES:
+        return result + fabs(x);
+    case CLADE_REDUCE_LARGEST:
+        return result > x || isnan(result) ? result : x;
+    case CLADE_REDUCE_SMALLEST:
+        return result < x || isnan(result) ? result : x;
+    case CLADE_REDUCE_PRODUCT:
+        return result * x;
+    default:
+        return result + x;
+    }
+}
+
 static void reference(const clade_node *node, const clade_tensor in[], clade_tensor out[]) {
+    static const double starts[] = {
+        [CLADE_REDUCE_LARGEST] = -INFINITY, [CLADE_REDUCE_SMALLEST] = INFINITY, [CLADE_REDUCE_PRODUCT] = 1
+    };
     const clade_tensor *x = &in[0];
-    memset(out[0].data, 0, (size_t)out[0].count * sizeof(double));
+    const clade_reduce_kind kind = clade_reduce_kind_of(node);
+    for (int64_t i = 0; i < out[0].count; i++) {
+        out[0].data[i] = starts[kind];
+    }
     for (int64_t i = 0; i < x->count; i++) {
         int64_t rest = i, to = 0, stride = 1;
         for (int32_t axis = x->rank - 1; axis >= 0; axis--) {
@@ -73,7 +156,7 @@ static void reference(const clade_node *node, const clade_tensor in[], clade_ten
             }
             rest /= x->size[axis];
         }
-        out[0].data[to] += x->data[i];
+        out[0].data[to] = combine(kind, out[0].data[to], x->data[i]);
     }
     double factor = node->op == &clade_op_mean ? (double)out[0].count / (double)x->count : 1.0;
     for (int64_t i = 0; i < out[0].count; i++) {
@@ -81,382 +164,63 @@ static void reference(const clade_node *node, const clade_tensor in[], clade_ten
     }
 }
 
-/* ---- geometry ---- */
-
-/* Kept and reduced sizes, by turns; 1 where there is none. */
-typedef struct geometry {
-    int64_t k0, r0, k1, r1;
-    bool fits; /* whether four are enough */
-} geometry;
-
-/* Runs of axes of one kind, innermost first. */
-typedef struct runs {
-    int32_t count;
-    bool reduced[CLADE_MAX_RANK];
-    int64_t size[CLADE_MAX_RANK], stride[CLADE_MAX_RANK];
-} runs;
-
-static runs runs_of(const clade_site *site) {
-    runs all = { 0 };
-    int64_t stride = 1;
-    for (int32_t axis = site->in[0].rank - 1; axis >= 0; axis--) {
-        int64_t size = site->in[0].size[axis];
-        if (size == 1) continue;
-        bool reduced = reduces(site->node, axis);
-        if (all.count > 0 && all.reduced[all.count - 1] == reduced) {
-            all.size[all.count - 1] *= size;
-        } else {
-            all.reduced[all.count] = reduced;
-            all.size[all.count] = size;
-            all.stride[all.count++] = stride;
-        }
-        stride *= size;
-    }
-    return all;
-}
-
-static geometry geometry_of(const clade_site *site) {
-    runs all = runs_of(site);
-    int64_t sizes[4] = { 1, 1, 1, 1 }; /* r1, k1, r0, k0 */
-    int32_t shift = all.count > 0 && !all.reduced[0] ? 1 : 0;
-    bool fits = all.count + shift <= 4;
-    for (int32_t i = 0; fits && i < all.count; i++) {
-        sizes[i + shift] = all.size[i];
-    }
-    return (geometry){ sizes[3], sizes[2], sizes[1], sizes[0], fits };
-}
-
-static bool is_rows(const clade_site *site, char why[128]) {
-    geometry g = geometry_of(site);
-    if (g.fits && g.r1 > 1) return true;
-    snprintf(why, 128, g.fits ? "the innermost axis is kept" : "kept and reduced axes alternate too often");
-    return false;
-}
-
-static bool is_columns(const clade_site *site, char why[128]) {
-    geometry g = geometry_of(site);
-    if (g.fits && g.r1 == 1) return true;
-    snprintf(why, 128, g.fits ? "the innermost axis is reduced" : "kept and reduced axes alternate too often");
-    return false;
-}
-
-static double for_cpus(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 2 : 1;
-}
-
-static double for_others(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 1 : 2;
-}
-
-/* ---- parts ---- */
-
-enum {
-    CPU_PART = 65536, /* elements that one item adds: some microseconds */
-    GPU_PART = 4096,  /* elements that one group adds */
-    GPU_ROWS = 256,   /* rows that one item adds */
-    CPU_ROWS = 1024,
-    MAX_PARTS = 1024,
-    COLUMN_BLOCK = 64, /* of column_vectors in reduce.cl */
-};
-
-typedef struct parts {
-    int64_t rows, columns; /* that one part covers */
-    int64_t count;
-} parts;
-
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
-static int64_t larger(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static parts parts_of_rows(geometry g, int64_t part) {
-    part = larger(part, divide_up(g.r0 * g.r1, MAX_PARTS / 2));
-    parts p = { .rows = 1, .columns = smaller(g.r1, part) };
-    if (p.columns == g.r1) p.rows = smaller(larger(1, part / g.r1), g.r0);
-    p.count = divide_up(g.r0, p.rows) * divide_up(g.r1, p.columns);
-    return p;
-}
-
-static parts parts_of_columns(geometry g, int64_t part) {
-    part = larger(part, divide_up(g.r0, MAX_PARTS));
-    parts p = { .rows = smaller(part, g.r0), .columns = 1 };
-    p.count = divide_up(g.r0, p.rows);
-    return p;
-}
-
-static void room_for_parts(geometry g, parts p, size_t bytes[CLADE_MAX_WORKSPACES]) {
-    if (p.count > 1) bytes[0] = (size_t)(g.k0 * g.k1 * p.count) * sizeof(float);
-}
-
-static float factor_of(const clade_site *site) {
-    if (site->node->op != &clade_op_mean) return 1.0f;
-    return (float)((double)site->out[0].count / (double)site->in[0].count);
-}
-
-/* ---- rows ---- */
-
-typedef struct row_launch {
-    const clade_buffer *x, *y;
-    geometry g;
-    parts p;
-    float factor;
-} row_launch;
-
-static clade_status launch_rows(const clade_site *site, clade_commands *commands, const row_launch *what, int group) {
-    const int64_t outputs = what->g.k0 * what->g.k1;
-    const clade_argument arguments[] = {
-        clade_buffer_argument(what->x),    clade_buffer_argument(what->y),   clade_float_argument(what->factor),
-        clade_int_argument(what->g.k1),    clade_int_argument(outputs),      clade_int_argument(what->g.r0),
-        clade_int_argument(what->g.r1),    clade_int_argument(what->p.rows), clade_int_argument(what->p.columns),
-        clade_int_argument(what->p.count),
-    };
-    char options[32];
-    snprintf(options, sizeof options, "-DGROUP=%d", group);
-    double elements = (double)outputs * (double)what->g.r0 * (double)what->g.r1;
-    return clade_commands_launch(commands, &(clade_launch){
-                                               .file = "reduce.cl",
-                                               .options = group > 1 ? options : NULL,
-                                               .kernel = group > 1 ? "row_groups" : "row_vectors",
-                                               .label = site->label,
-                                               .global = { (size_t)(what->p.count * group), (size_t)outputs, 1 },
-                                               .local = { (size_t)group, 1, 1 },
-                                               .arguments = arguments,
-                                               .argument_count = sizeof arguments / sizeof arguments[0],
-                                               .flops = elements,
-                                               .bytes = 4 * elements,
-                                           });
-}
-
-/* One launch, or one for the parts and one that adds them. */
-static clade_status record_rows(const clade_site *site, clade_commands *commands, parts p, int group, int last_group) {
-    geometry g = geometry_of(site);
-    row_launch only = { site->in[0].buffer, site->out[0].buffer, g, p, factor_of(site) };
-    if (p.count == 1) return launch_rows(site, commands, &only, group);
-    row_launch first = { site->in[0].buffer, site->workspace[0], g, p, 1.0f };
-    row_launch last = { site->workspace[0],
-                        site->out[0].buffer,
-                        { 1, 1, g.k0 * g.k1, p.count, true },
-                        { 1, p.count, 1 },
-                        factor_of(site) };
-    clade_status status = launch_rows(site, commands, &first, group);
-    return status == CLADE_OK ? launch_rows(site, commands, &last, last_group) : status;
-}
-
-static void workspace_row_vectors(const clade_site *site, size_t bytes[CLADE_MAX_WORKSPACES]) {
-    geometry g = geometry_of(site);
-    room_for_parts(g, parts_of_rows(g, CPU_PART), bytes);
-}
-
-static clade_status record_row_vectors(const clade_site *site, clade_commands *commands) {
-    return record_rows(site, commands, parts_of_rows(geometry_of(site), CPU_PART), 1, 1);
-}
-
-static void workspace_row_groups(const clade_site *site, size_t bytes[CLADE_MAX_WORKSPACES]) {
-    geometry g = geometry_of(site);
-    room_for_parts(g, parts_of_rows(g, GPU_PART), bytes);
-}
-
-/* Rows that fill it are worth a larger group. */
-static clade_status record_row_groups(const clade_site *site, clade_commands *commands) {
-    geometry g = geometry_of(site);
-    bool large = g.r1 >= 1024 && site->device->capabilities.max_group_size >= 256;
-    return record_rows(site, commands, parts_of_rows(g, GPU_PART), large ? 256 : 64, 64);
-}
-
-/* ---- columns ---- */
-
-static clade_status launch_columns(const clade_site *site, clade_commands *commands, const row_launch *what,
-                                   bool vectors) {
-    const geometry *g = &what->g;
-    const clade_argument arguments[] = {
-        clade_buffer_argument(what->x),    clade_buffer_argument(what->y), clade_float_argument(what->factor),
-        clade_int_argument(g->r0),         clade_int_argument(g->k1),      clade_int_argument(what->p.rows),
-        clade_int_argument(what->p.count),
-    };
-    size_t across = (size_t)(vectors ? divide_up(g->k1, COLUMN_BLOCK) : g->k1);
-    double elements = (double)g->k0 * (double)g->r0 * (double)g->k1;
-    return clade_commands_launch(commands, &(clade_launch){
-                                               .file = "reduce.cl",
-                                               .kernel = vectors ? "column_vectors" : "columns",
-                                               .label = site->label,
-                                               .global = { across, (size_t)what->p.count, (size_t)g->k0 },
-                                               .local = { vectors ? 1 : 64, 1, 1 },
-                                               .arguments = arguments,
-                                               .argument_count = sizeof arguments / sizeof arguments[0],
-                                               .flops = elements,
-                                               .bytes = 4 * elements,
-                                           });
-}
-
-static clade_status record_any_columns(const clade_site *site, clade_commands *commands, bool vectors) {
-    geometry g = geometry_of(site);
-    parts p = parts_of_columns(g, vectors ? CPU_ROWS : GPU_ROWS);
-    row_launch only = { site->in[0].buffer, site->out[0].buffer, g, p, factor_of(site) };
-    if (p.count == 1) return launch_columns(site, commands, &only, vectors);
-    row_launch first = { site->in[0].buffer, site->workspace[0], g, p, 1.0f };
-    row_launch last = {
-        site->workspace[0], site->out[0].buffer, { g.k0, p.count, g.k1, 1, true }, { p.count, 1, 1 }, factor_of(site)
-    };
-    clade_status status = launch_columns(site, commands, &first, vectors);
-    return status == CLADE_OK ? launch_columns(site, commands, &last, vectors) : status;
-}
-
-static void workspace_column_vectors(const clade_site *site, size_t bytes[CLADE_MAX_WORKSPACES]) {
-    geometry g = geometry_of(site);
-    room_for_parts(g, parts_of_columns(g, CPU_ROWS), bytes);
-}
-
-static clade_status record_column_vectors(const clade_site *site, clade_commands *commands) {
-    return record_any_columns(site, commands, true);
-}
-
-static void workspace_columns(const clade_site *site, size_t bytes[CLADE_MAX_WORKSPACES]) {
-    geometry g = geometry_of(site);
-    room_for_parts(g, parts_of_columns(g, GPU_ROWS), bytes);
-}
-
-static clade_status record_columns(const clade_site *site, clade_commands *commands) {
-    return record_any_columns(site, commands, false);
-}
-
-/* ---- any order ---- */
-
-/* An item of `general` takes a whole sum. llvmpipe (Mesa 22.3, lp_bld_ir_common.c) ends the loops of an item after 65,535
- * turns in all, so longer sums are left to the implementations that cut them in parts, where one fits. */
-static bool short_or_alone(const clade_site *site, char why[128]) {
-    enum { LONGEST_SUM = 16384 };
-    char ignored[128];
-    int64_t summed = site->out[0].count > 0 ? site->in[0].count / site->out[0].count : 0;
-    if (summed <= LONGEST_SUM || (!is_rows(site, ignored) && !is_columns(site, ignored))) return true;
-    snprintf(why, 128, "sums of more than %d elements are better cut in parts", LONGEST_SUM);
-    return false;
-}
-
-static double last_resort(const clade_site *site) {
-    (void)site;
-    return 0;
-}
-
-static clade_status record_general(const clade_site *site, clade_commands *commands) {
-    runs all = runs_of(site);
-    int64_t kept[4] = { 1, 1, 1, 1 }, kept_stride[4] = { 0 }, reduced[4] = { 1, 1, 1, 1 }, reduced_stride[4] = { 0 };
-    int k = 4, r = 4;
-    for (int32_t i = 0; i < all.count; i++) {
-        int at = all.reduced[i] ? --r : --k;
-        (all.reduced[i] ? reduced : kept)[at] = all.size[i];
-        (all.reduced[i] ? reduced_stride : kept_stride)[at] = all.stride[i];
-    }
-    clade_argument arguments[19] = {
-        clade_buffer_argument(site->in[0].buffer),
-        clade_buffer_argument(site->out[0].buffer),
-        clade_float_argument(factor_of(site)),
-        clade_int_argument(site->out[0].count),
-    };
-    size_t count = 4;
-    for (int i = 1; i < 4; i++) {
-        arguments[count++] = clade_int_argument(kept[i]);
-    }
-    for (int i = 0; i < 4; i++) {
-        arguments[count++] = clade_int_argument(kept_stride[i]);
-    }
-    for (int i = 0; i < 4; i++) {
-        arguments[count++] = clade_int_argument(reduced[i]);
-    }
-    for (int i = 0; i < 4; i++) {
-        arguments[count++] = clade_int_argument(reduced_stride[i]);
-    }
-    return clade_commands_launch(commands, &(clade_launch){
-                                               .file = "reduce.cl",
-                                               .kernel = "general",
-                                               .label = site->label,
-                                               .global = { (size_t)site->out[0].count },
-                                               .local = { 64 },
-                                               .arguments = arguments,
-                                               .argument_count = count,
-                                               .flops = (double)site->in[0].count,
-                                               .bytes = 4.0 * (double)site->in[0].count,
-                                           });
-}
-
 static double flops(const clade_site *site) {
     return (double)site->in[0].count;
 }
 
-static const clade_implementation *const implementations[] = {
-    &(const clade_implementation){ .name = "row_vectors",
-                                   .applicable = is_rows,
-                                   .suitability = for_cpus,
-                                   .workspace = workspace_row_vectors,
-                                   .record = record_row_vectors },
-    &(const clade_implementation){ .name = "row_groups",
-                                   .applicable = is_rows,
-                                   .suitability = for_others,
-                                   .workspace = workspace_row_groups,
-                                   .record = record_row_groups },
-    &(const clade_implementation){ .name = "column_vectors",
-                                   .applicable = is_columns,
-                                   .suitability = for_cpus,
-                                   .workspace = workspace_column_vectors,
-                                   .record = record_column_vectors },
-    &(const clade_implementation){ .name = "columns",
-                                   .applicable = is_columns,
-                                   .suitability = for_others,
-                                   .workspace = workspace_columns,
-                                   .record = record_columns },
-    &(const clade_implementation){
-        .name = "general", .applicable = short_or_alone, .suitability = last_resort, .record = record_general },
-    NULL,
-};
-
 /* ---- cases ---- */
 
-#define CASE(NAME, AXES, KEEP, RANK, ...)                                                                              \
+#define CASE(FILL, NAME, AXES, KEEP, RANK, ...)                                                                        \
     {                                                                                                                  \
-        .name = NAME, .in = { { RANK, { __VA_ARGS__ } } }, .input_count = 1,                                           \
+        .name = NAME, .in = { { RANK, { __VA_ARGS__ } } }, .input_count = 1, .fill = { FILL },                         \
         .attributes = &(const clade_reduce_attributes){ AXES, KEEP }, .tolerance = 1e-5                                \
     }
 
-static const clade_case cases[] = {
-    CASE("a bias's gradient", 0xd, false, 4, 3, 5, 7, 9),
-    CASE("a bias's gradient, axes kept", 0xd, true, 4, 3, 5, 6, 7),
-    CASE("rows", 0x2, false, 2, 7, 83),
-    CASE("columns", 0x1, false, 2, 13, 87),
-    CASE("few columns", 0x1, true, 2, 67, 3),
-    CASE("the middle", 0x2, false, 3, 3, 11, 21),
-    CASE("kept, reduced, kept, reduced", 0xa, false, 4, 2, 3, 5, 7),
-    CASE("everything", 0x7, false, 3, 5, 7, 11),
-    CASE("a row of several parts", 0x1, false, 1, 70001),
-    CASE("rows of several parts", 0xd, false, 4, 9, 2, 5, 2003),
-    CASE("columns of several parts", 0x1, false, 2, 2051, 19),
-    CASE("axes that alternate", 0x15, false, 5, 2, 3, 4, 5, 3),
-    CASE("axes that alternate, all eight", 0x55, true, 8, 2, 3, 2, 2, 3, 2, 2, 3),
-    CASE("axes of size one", 0x5, true, 4, 1, 5, 1, 3),
-    CASE("no axis", 0x0, false, 2, 3, 5),
+#define GEOMETRIES(FILL)                                                                                               \
+    CASE(FILL, "a bias's gradient", 0xd, false, 4, 3, 5, 7, 9),                                                        \
+        CASE(FILL, "a bias's gradient, axes kept", 0xd, true, 4, 3, 5, 6, 7),                                          \
+        CASE(FILL, "rows", 0x2, false, 2, 7, 83), CASE(FILL, "columns", 0x1, false, 2, 13, 87),                        \
+        CASE(FILL, "few columns", 0x1, true, 2, 67, 3), CASE(FILL, "the middle", 0x2, false, 3, 3, 11, 21),            \
+        CASE(FILL, "kept, reduced, kept, reduced", 0xa, false, 4, 2, 3, 5, 7),                                         \
+        CASE(FILL, "everything", 0x7, false, 3, 5, 7, 11), CASE(FILL, "a row of several parts", 0x1, false, 1, 70001), \
+        CASE(FILL, "rows of several parts", 0xd, false, 4, 9, 2, 5, 2003),                                             \
+        CASE(FILL, "columns of several parts", 0x1, false, 2, 2051, 19),                                               \
+        CASE(FILL, "axes that alternate", 0x15, false, 5, 2, 3, 4, 5, 3),                                              \
+        CASE(FILL, "axes that alternate, all eight", 0x55, true, 8, 2, 3, 2, 2, 3, 2, 2, 3),                           \
+        CASE(FILL, "axes of size one", 0x5, true, 4, 1, 5, 1, 3), CASE(FILL, "no axis", 0x0, false, 2, 3, 5)
+
+static const clade_case cases[] = { GEOMETRIES(CLADE_FILL_UNIFORM), { .name = NULL } };
+static const clade_case kinked_cases[] = { GEOMETRIES(CLADE_FILL_NONZERO), { .name = NULL } };
+static const clade_case distinct_cases[] = { GEOMETRIES(CLADE_FILL_DISTINCT), { .name = NULL } };
+static const clade_case product_cases[] = {
+    CASE(CLADE_FILL_POSITIVE, "rows", 0x2, false, 2, 7, 43),
+    CASE(CLADE_FILL_POSITIVE, "columns", 0x1, false, 2, 13, 37),
+    CASE(CLADE_FILL_POSITIVE, "the middle", 0x2, true, 3, 3, 11, 5),
+    CASE(CLADE_FILL_UNIFORM, "everything", 0x7, false, 3, 2, 3, 5),
+    CASE(CLADE_FILL_POSITIVE, "axes that alternate", 0x15, false, 5, 2, 3, 2, 5, 3),
     { .name = NULL },
 };
 
-#define ROW(NAME, ONNX)                                                                                                \
+#define ROW(NAME, ONNX, GRADIENT, CASES)                                                                               \
     {                                                                                                                  \
         .name = NAME, .onnx = ONNX, .attributes = schema, .attributes_size = sizeof(clade_reduce_attributes),          \
-        .input_minimum = 1, .input_maximum = 1, .outputs = 1, .infer = infer, .gradient = gradient,                    \
-        .reference = reference, .flops = flops, .implementations = implementations, .cases = cases                     \
+        .input_minimum = 1, .input_maximum = 1, .outputs = 1, .infer = infer, .gradient = GRADIENT,                    \
+        .reference = reference, .flops = flops, .implementations = clade_reduce_implementations, .cases = CASES        \
     }
 
-const clade_op clade_op_sum = ROW("sum", "ReduceSum");
-const clade_op clade_op_mean = ROW("mean", "ReduceMean");
+const clade_op clade_op_sum = ROW("sum", "ReduceSum", gradient_sum, cases);
+const clade_op clade_op_mean = ROW("mean", "ReduceMean", gradient_sum, cases);
+const clade_op clade_op_sum_square = ROW("sum_square", "ReduceSumSquare", gradient_sum_square, cases);
+const clade_op clade_op_sum_absolute = ROW("sum_absolute", "ReduceL1", gradient_sum_absolute, kinked_cases);
+const clade_op clade_op_largest = ROW("largest", "ReduceMax", gradient_extreme, distinct_cases);
+const clade_op clade_op_smallest = ROW("smallest", "ReduceMin", gradient_extreme, distinct_cases);
+const clade_op clade_op_product = ROW("product", "ReduceProd", gradient_product, product_cases);
 
 /* ---- the builder's calls ---- */
 
 static clade_value reduce(const clade_op *op, clade_value x, uint32_t axes, bool keep) {
     if (axes == CLADE_ALL_AXES) axes = (1u << clade_value_dims(x).rank) - 1;
-    if (axes == 0 && clade_value_valid(x)) return x;
+    if (axes == 0 && clade_value_valid(x) && (op == &clade_op_sum || op == &clade_op_mean)) return x;
     return clade_append(x.graph, op, "", &(const clade_reduce_attributes){ axes, keep }, &x, 1);
 }
 
@@ -466,6 +230,46 @@ clade_value clade_sum(clade_value x, uint32_t axes, bool keep) {
 
 clade_value clade_mean(clade_value x, uint32_t axes, bool keep) {
     return reduce(&clade_op_mean, x, axes, keep);
+}
+
+clade_value clade_sum_square(clade_value x, uint32_t axes, bool keep) {
+    return reduce(&clade_op_sum_square, x, axes, keep);
+}
+
+clade_value clade_sum_absolute(clade_value x, uint32_t axes, bool keep) {
+    return reduce(&clade_op_sum_absolute, x, axes, keep);
+}
+
+clade_value clade_largest(clade_value x, uint32_t axes, bool keep) {
+    return reduce(&clade_op_largest, x, axes, keep);
+}
+
+clade_value clade_smallest(clade_value x, uint32_t axes, bool keep) {
+    return reduce(&clade_op_smallest, x, axes, keep);
+}
+
+clade_value clade_product_over(clade_value x, uint32_t axes, bool keep) {
+    return reduce(&clade_op_product, x, axes, keep);
+}
+
+clade_value clade_norm(clade_value x, uint32_t axes, bool keep) {
+    return clade_square_root(clade_sum_square(x, axes, keep));
+}
+
+clade_value clade_log_sum(clade_value x, uint32_t axes, bool keep) {
+    return clade_logarithm(clade_sum(x, axes, keep));
+}
+
+/* m + ln(sum of e^(x - m)) with m the largest, by which nothing changes: no gradient need go there. */
+clade_value clade_log_sum_exponential(clade_value x, uint32_t axes, bool keep) {
+    clade_value m = clade_detach(clade_largest(x, axes, true));
+    clade_value y = clade_add(m, clade_logarithm(clade_sum(clade_exponential(clade_subtract(x, m)), axes, true)));
+    if (keep || !clade_value_valid(y)) return y;
+    clade_dims dims = { .rank = 0 };
+    for (int32_t axis = 0; axis < clade_value_dims(x).rank; axis++) {
+        if ((axes >> axis & 1) == 0) dims.size[dims.rank++] = clade_value_dims(x).size[axis];
+    }
+    return clade_reshape(y, dims);
 }
 
 clade_value clade_sum_to(clade_value x, const clade_dims *dims) {
