@@ -1,7 +1,7 @@
-/* Depthwise convolution: each group has one channel; MULTIPLIER filters to each. On CPU-like devices a work-item,
- * alone in its group, takes rows of a plane through a zero-padded copy in local memory; the data gradient is the same
- * correlation of dy, zeros put between its pixels for the strides, with the kernel turned round. On GPU-like ones a
- * work-item takes one element of a result (the kernels named pixels_...). */
+/* Depthwise convolution for CPU-like devices: each group has one channel; SHARE filters to each. A work-item, alone in
+ * its group, takes rows of a plane through a zero-padded copy in local memory; the data gradient is the same
+ * correlation of dy, zeros put between its pixels for the strides, with the kernel turned round. Kernels of 3 x 3 over
+ * rows of at least a vector need no copy with stride 1, nor with stride 2 where rows are halved. */
 #include "fma.h"
 #include "loose.h"
 #include "tail.h"
@@ -112,6 +112,32 @@ INLINE bool reads_sides(int width, int out_width, int kernel_y, int kernel_x, in
            pad_x == 1 && width == out_width && width >= 16;
 }
 
+/* The same with stride 2 from columns Q of the results on: columns 2 Q - 1, 2 Q and 2 Q + 1 and every second after
+ * each, of a row of twice the results' width. */
+INLINE void three_columns_apart(const __global float *line, bool inside, int q, float16 *a, float16 *b, float16 *c) {
+    if (!inside) {
+        *a = *b = *c = 0.0f;
+        return;
+    }
+    const float16 low = READ_16(line + 2 * q), high = READ_16(line + 2 * q + 16);
+    const float16 odd = (float16)(low.odd, high.odd);
+    *b = (float16)(low.even, high.even);
+    *c = odd;
+    if (q > 0)
+        *a = (float16)(READ_16(line + 2 * q - 1).even, READ_16(line + 2 * q + 15).even);
+    else
+        *a = (float16)(0.0f, odd.s0, odd.s1, odd.s2, odd.s3, odd.s4, odd.s5, odd.s6, odd.s7, odd.s8, odd.s9, odd.sa,
+                       odd.sb, odd.sc, odd.sd, odd.se);
+}
+
+/* Whether a kernel of 3 x 3 with stride 2 reaches one column left of a row of x that is twice as wide as one of y,
+ * of at least a vector: such rows need no copy either. */
+INLINE bool halves_rows(int x_width, int y_width, int kernel_y, int kernel_x, int stride_y, int stride_x,
+                        int dilation_y, int dilation_x, int pad_x) {
+    return kernel_y == 3 && kernel_x == 3 && stride_y == 2 && stride_x == 2 && dilation_y == 1 && dilation_x == 1 &&
+           pad_x == 1 && x_width == 2 * y_width && y_width >= 16;
+}
+
 /* ---- forward and data gradient ---- */
 
 /* Where results go: y's rows of WIDTH elements from Y + AT on, rows after one another up to END. */
@@ -161,7 +187,30 @@ INLINE void correlate_3x3(const __local float *from, int row_pitch, const __loca
     }
 }
 
-/* The same from a plane in global memory, of which row FIRST_Y is the first that the results need. */
+/* The same for 5 x 5; the weights stay in memory. */
+INLINE void correlate_5x5(const __local float *from, int row_pitch, const __local int *taps_x, const float *weights,
+                          int rows, int q, const target *t, const tail_inputs *tail) {
+#define ROW_OF(W, SUM)                                                                                                 \
+    FMA((float16)(weights[W + 4]), e,                                                                                  \
+        FMA((float16)(weights[W + 3]), d,                                                                              \
+            FMA((float16)(weights[W + 2]), c, FMA((float16)(weights[W + 1]), b, FMA((float16)(weights[W]), a, SUM)))))
+    float16 one = 0.0f, two = 0.0f, three = 0.0f, four = 0.0f;
+    from += q;
+    for (int row = 0; row < rows + 4; row++, from += row_pitch) {
+        const float16 a = vload16(0, from + taps_x[0]), b = vload16(0, from + taps_x[1]),
+                      c = vload16(0, from + taps_x[2]), d = vload16(0, from + taps_x[3]),
+                      e = vload16(0, from + taps_x[4]);
+        const float16 five = ROW_OF(20, four);
+        four = ROW_OF(15, three);
+        three = ROW_OF(10, two);
+        two = ROW_OF(5, one);
+        one = ROW_OF(0, (float16)(0.0f));
+        if (row >= 4) put(t, tail, five, row - 4, q);
+    }
+#undef ROW_OF
+}
+
+/* As for 3 x 3, but from a plane in global memory, of which row FIRST_Y is the first that the results need. */
 INLINE void correlate_sides(const __global float *from, int height, int width, int first_y,
                             const float *weights, int rows, int q, const target *t, const tail_inputs *tail) {
     const float16 w00 = weights[0], w01 = weights[1], w02 = weights[2], w10 = weights[3], w11 = weights[4],
@@ -174,6 +223,64 @@ INLINE void correlate_sides(const __global float *from, int height, int width, i
         two = FMA(w12, c, FMA(w11, b, FMA(w10, a, one)));
         one = FMA(w02, c, FMA(w01, b, w00 * a));
         if (row >= 2) put(t, tail, three, row - 2, q);
+    }
+}
+
+/* The same with stride 2 (halves_rows): the last row of one result is the first of the next. */
+INLINE void correlate_apart(const __global float *from, int height, int width, int first_y, const float *weights,
+                            int rows, int q, const target *t, const tail_inputs *tail) {
+    const float16 w00 = weights[0], w01 = weights[1], w02 = weights[2], w10 = weights[3], w11 = weights[4],
+                  w12 = weights[5], w20 = weights[6], w21 = weights[7], w22 = weights[8];
+    float16 sum = 0.0f, a, b, c;
+    for (int row = 0; row < 2 * rows + 1; row++) {
+        const int y = first_y + row;
+        three_columns_apart(from + (long)y * width, y >= 0 && y < height, q, &a, &b, &c);
+        if (row % 2 == 1) {
+            sum = FMA(w12, c, FMA(w11, b, FMA(w10, a, sum)));
+            continue;
+        }
+        if (row > 0) put(t, tail, FMA(w22, c, FMA(w21, b, FMA(w20, a, sum))), row / 2 - 1, q);
+        sum = FMA(w02, c, FMA(w01, b, w00 * a));
+    }
+}
+
+/* Columns Q and Q + 1 and the 15 after each of row Y of a plane, zero outside. */
+INLINE void two_columns(const __global float *from, int height, int width, int y, int q, float16 *here,
+                        float16 *after) {
+    *here = *after = 0.0f;
+    if (y < 0 || y >= height) return;
+    from += (size_t)y * width + q;
+    const float16 v = READ_16(from);
+    *here = v;
+    *after = q + 16 < width ? READ_16(from + 1)
+                            : (float16)(v.s1, v.s2, v.s3, v.s4, v.s5, v.s6, v.s7, v.s8, v.s9, v.sa, v.sb, v.sc, v.sd,
+                                        v.se, v.sf, 0.0f);
+}
+
+/* The data gradient of stride 2 (halves_rows) from the plane FROM of dy, the kernel turned round: ROWS rows of dx from
+ * FIRST on, at twice the columns Q .. Q + 15 of dy and between. A row of dx with its padding meets the kernel's middle
+ * row where it is odd, and the outer ones of two rows of dy where it is even; columns likewise. */
+INLINE void spread_apart(const __global float *from, int height, int width, int first, int pad_y, const float *turned,
+                         int rows, int q, const target *t, const tail_inputs *tail) {
+    const float16 w00 = turned[8], w01 = turned[7], w02 = turned[6], w10 = turned[5], w11 = turned[4],
+                  w12 = turned[3], w20 = turned[2], w21 = turned[1], w22 = turned[0];
+    float16 here, after;
+    two_columns(from, height, width, (first + pad_y + 1) / 2 - 1, q, &here, &after);
+    for (int row = 0; row < rows; row++) {
+        const int h = first + row + pad_y;
+        float16 even, odd;
+        if (h % 2 == 1) {
+            even = w11 * here;
+            odd = FMA(w10, after, w12 * here);
+        } else {
+            const float16 before = FMA(w20, after, w22 * here);
+            even = w21 * here;
+            two_columns(from, height, width, h / 2, q, &here, &after);
+            even = FMA(w01, here, even);
+            odd = FMA(w00, after, FMA(w02, here, before));
+        }
+        put(t, tail, shuffle_low(even, odd), row, 2 * q);
+        put(t, tail, shuffle_high(even, odd), row, 2 * q + 16);
     }
 }
 
@@ -229,16 +336,27 @@ planes(const __global float *restrict in, const __global float *restrict weights
         const bool sides = sources == 1 && insert_y == 1 && insert_x == 1 &&
                            reads_sides(width, out_width, kernel_y, kernel_x, stride_y, stride_x, dilation_y, dilation_x,
                                        pad_x);
-        if (!sides) load_plane(&c, from, p * stride_y - pad_y, tile);
-        float nine[9];
-        const bool march = kernel_y == 3 && kernel_x == 3 && stride_y == 1 && dilation_y == 1;
-        for (int i = 0; i < 9 && march; i++) nine[i] = w[i * step];
-        for (int begin = 0; begin < out_width; begin += 16) {
+        const bool apart = sources == 1 && insert_y == 1 && insert_x == 1 &&
+                           halves_rows(width, out_width, kernel_y, kernel_x, stride_y, stride_x, dilation_y,
+                                       dilation_x, pad_x);
+        const bool spreads = sources == 1 && halves_rows(out_width, width, kernel_y, kernel_x, insert_y, insert_x,
+                                                         dilation_y, dilation_x, 2 - pad_x);
+        if (!sides && !apart && !spreads) load_plane(&c, from, p * stride_y - pad_y, tile);
+        float weights_of[25];
+        const bool march = stride_y == 1 && dilation_y == 1 && kernel_y == kernel_x && (taps == 9 || taps == 25);
+        for (int i = 0; i < taps && (march || apart); i++) weights_of[i] = w[i * step];
+        for (int begin = 0; spreads && begin < width; begin += 16)
+            spread_apart(from, height, width, p, 2 - pad_y, weights_of, rows, min(begin, width - 16), &t, &tail);
+        for (int begin = 0; !spreads && begin < out_width; begin += 16) {
             const int q = sources > 1 ? begin : max(0, min(begin, out_width - 16));
             if (sides)
-                correlate_sides(from, height, width, p - pad_y, nine, rows, q, &t, &tail);
+                correlate_sides(from, height, width, p - pad_y, weights_of, rows, q, &t, &tail);
+            else if (apart)
+                correlate_apart(from, height, width, 2 * p - pad_y, weights_of, rows, q, &t, &tail);
+            else if (march && taps == 9)
+                correlate_3x3(tile, row_pitch, taps_x, weights_of, rows, q, &t, &tail);
             else if (march)
-                correlate_3x3(tile, row_pitch, taps_x, nine, rows, q, &t, &tail);
+                correlate_5x5(tile, row_pitch, taps_x, weights_of, rows, q, &t, &tail);
             else
                 correlate(tile, stride_y * row_pitch, row_pitch, kernel_y, kernel_x, dilation_y, taps_x, w, step, rows,
                           q, &t, &tail);
@@ -287,6 +405,30 @@ INLINE void correlate_filters_sides(const __global float *x, int height, int wid
     sums[8] = s8;
 }
 
+/* The same for stride 2 (halves_rows), WIDTH being that of dy: the last row of x that one row of dy reaches is the
+ * first of the next one's. */
+INLINE void correlate_filters_apart(const __global float *x, int height, int width, int pad_y, const __global float *dy,
+                                    int out_height, int q, int skip, float16 *sums) {
+    const int16 lanes = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const int16 counts = lanes >= (int16)(skip);
+    float16 s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3], s4 = sums[4], s5 = sums[5], s6 = sums[6],
+            s7 = sums[7], s8 = sums[8], d = 0.0f, a, b, c;
+    for (int row = 0; row < 2 * out_height + 1; row++) {
+        const int y = row - pad_y;
+        three_columns_apart(x + (long)y * 2 * width, y >= 0 && y < height, q, &a, &b, &c);
+        if (row % 2 == 1) {
+            s3 = FMA(d, a, s3), s4 = FMA(d, b, s4), s5 = FMA(d, c, s5);
+            continue;
+        }
+        s6 = FMA(d, a, s6), s7 = FMA(d, b, s7), s8 = FMA(d, c, s8);
+        d = 0.0f;
+        if (row < 2 * out_height) d = as_float16(as_int16(READ_16(dy + (size_t)row / 2 * width + q)) & counts);
+        s0 = FMA(d, a, s0), s1 = FMA(d, b, s1), s2 = FMA(d, c, s2);
+    }
+    sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3, sums[4] = s4, sums[5] = s5, sums[6] = s6, sums[7] = s7;
+    sums[8] = s8;
+}
+
 /* Work-item (filter, part): parts_out (parts, filters, taps) gets the sum over the images of the part. LOCAL: the copy
  * of x as in `planes`, then row_block rows of dy, each rounded up to a multiple of 16, 16 floats of slack at the end
  * of each. SUMS: of taps + 3. */
@@ -303,19 +445,25 @@ filter_gradient(const __global float *restrict x, const __global float *restrict
     for (int i = 0; i < taps; i++) vstore16((float16)(0.0f), i, totals);
     const bool sides =
         reads_sides(width, out_width, kernel_y, kernel_x, stride_y, stride_x, dilation_y, dilation_x, pad_x);
-    if (sides) {
+    const bool apart =
+        halves_rows(width, out_width, kernel_y, kernel_x, stride_y, stride_x, dilation_y, dilation_x, pad_x);
+    if (sides || apart) {
         float16 sums[9];
         for (int i = 0; i < 9; i++) sums[i] = 0.0f;
         for (int n = part * part_images; n < n_end; n++)
-            for (int begin = 0; begin < width; begin += 16) {
-                const int q = min(begin, width - 16);
-                correlate_filters_sides(x + ((size_t)n * (filters / share) + filter / share) * height * width, height,
-                                        width, pad_y, dy + ((size_t)n * filters + filter) * out_height * width,
-                                        out_height, q, begin - q, sums);
+            for (int begin = 0; begin < out_width; begin += 16) {
+                const int q = min(begin, out_width - 16);
+                const __global float *image = x + ((size_t)n * (filters / share) + filter / share) * height * width;
+                const __global float *gradient_of = dy + ((size_t)n * filters + filter) * out_height * out_width;
+                if (sides)
+                    correlate_filters_sides(image, height, width, pad_y, gradient_of, out_height, q, begin - q, sums);
+                else
+                    correlate_filters_apart(image, height, out_width, pad_y, gradient_of, out_height, q, begin - q,
+                                            sums);
             }
         for (int i = 0; i < 9; i++) vstore16(sums[i], i, totals);
     }
-    for (int n = part * part_images; n < n_end && !sides; n++)
+    for (int n = part * part_images; n < n_end && !sides && !apart; n++)
         for (int p = 0; p < out_height; p += row_block) {
             const int rows = min(row_block, out_height - p);
             const copy from_x = { height, width, (rows - 1) * stride_y + dilation_y * (kernel_y - 1) + 1,
@@ -336,80 +484,4 @@ filter_gradient(const __global float *restrict x, const __global float *restrict
         }
     parts_out += ((size_t)part * filters + filter) * taps;
     for (int i = 0; i < taps; i++) parts_out[i] = lanes16(vload16(i, totals));
-}
-
-/* ---- GPU-like devices ---- */
-
-#define SHAPE_PARAMETERS                                                                                               \
-    int batch, int filters, int share, int height, int width, int out_height, int out_width, int kernel_y,             \
-        int kernel_x, int stride_y, int stride_x, int pad_y, int pad_x, int dilation_y, int dilation_x
-
-/* Work-item (pixel of y, plane of y); SHARE filters to a channel. */
-__kernel void pixels_forward(const __global float *restrict x, const __global float *restrict weights,
-                             __global float *restrict y, SHAPE_PARAMETERS, TAIL_PARAMETERS) {
-    const tail_inputs tail = TAIL_INPUTS;
-    const int pixel = (int)get_global_id(0), plane = (int)get_global_id(1), filter = plane % filters;
-    if (pixel >= out_height * out_width) return;
-    const int top = pixel / out_width * stride_y - pad_y, left = pixel % out_width * stride_x - pad_x;
-    const size_t at = (size_t)plane * out_height * out_width + pixel;
-    x += ((size_t)(plane / filters) * (filters / share) + filter / share) * height * width;
-    weights += (size_t)filter * kernel_y * kernel_x;
-    float sum = 0.0f;
-    for (int r = 0; r < kernel_y; r++)
-        for (int s = 0; s < kernel_x; s++) {
-            const int h = top + r * dilation_y, w = left + s * dilation_x;
-            if (h >= 0 && h < height && w >= 0 && w < width)
-                sum = FMA(x[h * width + w], weights[r * kernel_x + s], sum);
-        }
-    y[at] = tail1(&tail, sum, tail_bias_of(&tail, filter), at);
-}
-
-/* Work-item (pixel of dx, plane of dx). */
-__kernel void pixels_data(const __global float *restrict dy, const __global float *restrict weights,
-                          __global float *restrict dx, SHAPE_PARAMETERS, TAIL_PARAMETERS) {
-    const tail_inputs tail = TAIL_INPUTS;
-    const int channels = filters / share, taps = kernel_y * kernel_x, plane_y = out_height * out_width;
-    const int pixel = (int)get_global_id(0), plane = (int)get_global_id(1), channel = plane % channels;
-    if (pixel >= height * width) return;
-    const int bottom = pixel / width + pad_y, right = pixel % width + pad_x;
-    const size_t at = (size_t)plane * height * width + pixel;
-    dy += ((size_t)(plane / channels) * filters + channel * share) * plane_y;
-    weights += (size_t)channel * share * taps;
-    float sum = 0.0f;
-    for (int r = 0; r < kernel_y; r++)
-        for (int s = 0; s < kernel_x; s++) {
-            const int below = bottom - r * dilation_y, beside = right - s * dilation_x;
-            const int p = below / stride_y, q = beside / stride_x;
-            if (below < 0 || beside < 0 || below % stride_y != 0 || beside % stride_x != 0 || p >= out_height ||
-                q >= out_width)
-                continue;
-            for (int m = 0; m < share; m++)
-                sum = FMA(dy[(size_t)m * plane_y + p * out_width + q], weights[m * taps + r * kernel_x + s], sum);
-        }
-    dx[at] = tail1(&tail, sum, tail_bias_of(&tail, channel), at);
-}
-
-/* Group (tap, filter, part): parts_out (parts, filters, taps) gets the sum over PART_PIXELS of all images' pixels. The
- * size of a group is a power of two; SUMS has a float for each work-item. */
-__kernel void pixels_filter(const __global float *restrict x, const __global float *restrict dy,
-                            __global float *restrict parts_out, __local float *restrict sums, SHAPE_PARAMETERS,
-                            int part_pixels) {
-    const int item = (int)get_local_id(0), items = (int)get_local_size(0), taps = kernel_y * kernel_x;
-    const int tap = (int)get_group_id(0), filter = (int)get_group_id(1), part = (int)get_group_id(2);
-    const int plane_y = out_height * out_width, end = min(batch * plane_y, (part + 1) * part_pixels);
-    const int down = tap / kernel_x * dilation_y - pad_y, along = tap % kernel_x * dilation_x - pad_x;
-    float sum = 0.0f;
-    for (int i = part * part_pixels + item; i < end; i += items) {
-        const int image = i / plane_y, pixel = i - image * plane_y;
-        const int h = pixel / out_width * stride_y + down, w = pixel % out_width * stride_x + along;
-        if (h < 0 || h >= height || w < 0 || w >= width) continue;
-        const size_t plane_x = (size_t)image * (filters / share) + filter / share;
-        sum = FMA(dy[((size_t)image * filters + filter) * plane_y + pixel], x[(plane_x * height + h) * width + w], sum);
-    }
-    sums[item] = sum;
-    for (int others = items / 2; others > 0; others /= 2) {
-        barrier(CLK_LOCAL_MEM_FENCE);
-        if (item < others) sums[item] += sums[item + others];
-    }
-    if (item == 0) parts_out[((size_t)part * filters + filter) * taps + tap] = sums[0];
 }

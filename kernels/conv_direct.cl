@@ -1,7 +1,7 @@
-/* Convolution for CPU-like devices: each work-item is alone in its group and works through a block sized for local memory
- * (conv_tile.h), with the register tile of micro.h: eight filters and 32 output pixels. All strides, paddings, dilations
- * and groups take the same path. The data gradient is such convolutions too, of dy with the filters turned round: one
- * for each phase of the stride, whose taps meet the same pixels of dx.
+/* Convolution for CPU-like devices: each work-item is alone in its group and works through a block sized for local
+ * memory (conv_tile.h), with the register tile of micro.h: eight filters and 32 output pixels. All strides,
+ * paddings, dilations and groups take the same path. The data gradient is such convolutions too, of dy with the
+ * filters turned round: one for each phase of the stride, whose taps meet the same pixels of dx.
  *
  * Weights come packed in panels of 8 filters: for each step of the depth (channel and tap) the filters' 8 factors
  * together. A tile lies between 16 floats of slack on either side, which vectors run through. */
@@ -74,39 +74,45 @@ static inline void pack_pixels(const __local float *restrict tile, const __local
 static inline void multiply_tile_32(int count, const __global float *restrict a, const __local float *restrict low,
                                     const __local float *restrict high, const __local int *restrict taps,
                                     float16 tile[16]) {
-#define ZERO(I) float16 low##I = 0.0f, high##I = 0.0f;
-#define ADD(I)                                                                                                         \
-    {                                                                                                                  \
-        const float16 factor = (float16)(a[I]);                                                                        \
-        low##I = FMA(factor, b_low, low##I);                                                                           \
-        high##I = FMA(factor, b_high, high##I);                                                                        \
-    }
-#define KEEP(I) tile[I] = low##I, tile[8 + I] = high##I;
-    EACH_ROW(ZERO)
+    EACH_ROW(START_32)
     for (int s = 0; s < count; s++, a += TILE_ROWS) {
         const float16 b_low = vload16(0, low + taps[s]), b_high = vload16(0, high + taps[s]);
-        EACH_ROW(ADD)
+        EACH_ROW(ADD_PACKED_32)
     }
-    EACH_ROW(KEEP)
-#undef ZERO
-#undef ADD
-#undef KEEP
+    EACH_ROW(KEEP_32)
 }
 
 static inline void multiply_tile_16(int count, const __global float *restrict a, const __local float *restrict low,
                                     const __local int *restrict taps, float16 tile[16]) {
-#define ZERO(I) float16 low##I = 0.0f;
-#define ADD(I) low##I = FMA((float16)(a[I]), b_low, low##I);
-#define KEEP(I) tile[I] = low##I, tile[8 + I] = 0.0f;
-    EACH_ROW(ZERO)
+    EACH_ROW(START_16)
     for (int s = 0; s < count; s++, a += TILE_ROWS) {
         const float16 b_low = vload16(0, low + taps[s]);
-        EACH_ROW(ADD)
+        EACH_ROW(ADD_PACKED_16)
     }
-    EACH_ROW(KEEP)
-#undef ZERO
-#undef ADD
-#undef KEEP
+    EACH_ROW(KEEP_16)
+}
+
+/* multiply_32 and multiply_16 with the weights where they lie. */
+static inline void multiply_rows_32(int count, const __global float *restrict a, int row_step, int last,
+                                    const __local float *restrict b, float16 tile[16]) {
+    EACH_ROW(ROW)
+    EACH_ROW(START_32)
+    for (int at = 0; at < count; at++, b += TILE_COLUMNS) {
+        const float16 b_low = vload16(0, b), b_high = vload16(1, b);
+        EACH_ROW(ADD_ROW_32)
+    }
+    EACH_ROW(KEEP_32)
+}
+
+static inline void multiply_rows_16(int count, const __global float *restrict a, int row_step, int last,
+                                    const __local float *restrict b, float16 tile[16]) {
+    EACH_ROW(ROW)
+    EACH_ROW(START_16)
+    for (int at = 0; at < count; at++, b += TILE_COLUMNS) {
+        const float16 b_low = vload16(0, b);
+        EACH_ROW(ADD_ROW_16)
+    }
+    EACH_ROW(KEEP_16)
 }
 
 /* Where results go: pixel (image, row, column) of the walk's block, filter F, to
@@ -125,8 +131,8 @@ static inline void put_vector(const target *o, float16 value, int filter, size_t
     vstore16(tail16(&o->tail, value, (float16)(tail_bias_of(&o->tail, o->channel + filter)), at), 0, o->y + at);
 }
 
-/* To every second element from AT on. Those between, which other launches write, are read and written back: they are this
- * work-item's alone. */
+/* To every second element from AT on. Those between, which other launches write, are read and written back: they
+ * are this work-item's alone. */
 static inline void put_even(const target *o, float16 value, int filter, size_t at) {
     if (o->add) value += even_16(o->y + at);
     value += (float16)(tail_bias_of(&o->tail, o->channel + filter));
@@ -184,18 +190,22 @@ static inline void put_product(const target *o, const float16 product[16], const
 }
 
 /* The walk's pixels with the filters FIRST .. LAST - 1, for TAP_COUNT steps of the depth; WEIGHTS at filter 0's panel,
- * PANEL_STEP floats from one to the next. */
+ * PANEL_STEP floats from one to the next; with ROW_STEP not 0 they are not packed, their rows that far apart. */
 static inline void multiply_pixels(const walk *w, int count, const __local float *restrict tile,
                                    const __local int *restrict taps, int tap_count, __local float *restrict panel,
-                                   const __global float *restrict weights, size_t panel_step, int first, int last,
-                                   const target *o, bool together) {
-    const bool packed = !(w->runs == 1 || (w->runs == 2 && w->lane[1] == 16));
+                                   const __global float *restrict weights, size_t panel_step, int row_step, int first,
+                                   int last, const target *o, bool together) {
+    const bool packed = row_step != 0 || !(w->runs == 1 || (w->runs == 2 && w->lane[1] == 16));
     const __local float *low = tile + w->place[0], *high = tile + w->place[w->runs - 1];
     if (packed) pack_pixels(tile, taps, tap_count, w, panel);
     for (int f = first; f < last; f += TILE_ROWS) {
         const __global float *factors = weights + f / TILE_ROWS * panel_step;
         float16 product[16];
-        if (packed && count > 16)
+        if (row_step != 0 && count > 16)
+            multiply_rows_32(tap_count, factors, row_step, min((int)TILE_ROWS, last - f) - 1, panel, product);
+        else if (row_step != 0)
+            multiply_rows_16(tap_count, factors, row_step, min((int)TILE_ROWS, last - f) - 1, panel, product);
+        else if (packed && count > 16)
             multiply_32(tap_count, factors, panel, product);
         else if (packed)
             multiply_16(tap_count, factors, panel, product);
@@ -209,14 +219,15 @@ static inline void multiply_pixels(const walk *w, int count, const __local float
 
 /* Work-item (pixel block, filter block, group). A pixel block is image_block whole images, or pixel_block pixels of a
  * strip of one image, column_block wide (whole rows where there are several strips); image_block is 1 then. Row_block
- * rows hold any pixel block. WEIGHTS: from weights_first on; results go to y_first + row * row_step + column * column_step
- * of planes of PLANE floats. TILE: image_block images; PANEL: channel_block * taps * 32, unused where column_block is a
- * multiple of 16. */
+ * rows hold any pixel block. WEIGHTS: packed from weights_first on, or with weight_step not 0 rows so far apart,
+ * (filters, channels, taps); results go to y_first + row * row_step + column * column_step of planes of PLANE
+ * floats. TILE: image_block images; PANEL: channel_block * taps * 32, unused where column_block is a multiple of
+ * 16. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 convolve(const __global float *restrict x, const __global float *restrict weights, __global float *restrict y,
          __local float *restrict tile, __local float *restrict panel, __local int *restrict taps, SHAPE_PARAMETERS,
          int image_block, int pixel_block, int row_block, int column_block, int channel_block, int filter_block,
-         int weights_first, int y_first, int plane, int row_step, int column_step, TAIL_PARAMETERS) {
+         int weights_first, int weight_step, int y_first, int plane, int row_step, int column_step, TAIL_PARAMETERS) {
     const shape s = SHAPE;
     const layout t = tile_layout(&s, row_block, column_block, channel_block);
     const int strips = (out_width + column_block - 1) / column_block;
@@ -228,8 +239,8 @@ convolve(const __global float *restrict x, const __global float *restrict weight
     const int pixels = column_block < out_width ? pixel_block / column_block * columns : pixel_block;
     const int first = image_block > 1 ? 0 : block % strip_blocks * pixels;
     const int end = image_block > 1 ? images * out_height * columns : min(first + pixels, out_height * columns);
-    /* Filters inside where pixels are packed, so that it is done once for all; else outside, for the weights to stay. */
-    const int filter_step = column_block % 16 != 0 ? filter_block : (int)TILE_ROWS;
+    /* Filters inside where pixels are packed, so that it is done once for all; else outside: the weights stay. */
+    const int filter_step = column_block % 16 != 0 || weight_step != 0 ? filter_block : (int)TILE_ROWS;
     const int p = first / columns, kernel_taps = kernel_y * kernel_x, depth = channels * kernel_taps;
     if (first >= end) return;
 
@@ -237,7 +248,10 @@ convolve(const __global float *restrict x, const __global float *restrict weight
     target o = { y, 0, (size_t)groups * filters * plane, plane, row_step, column_step, group * filters, false, tail };
     o.first = n * o.image_step + (size_t)group * filters * plane + y_first + p * (size_t)row_step +
               q * (size_t)column_step;
-    weights += weights_first + (size_t)group * ((filters + TILE_ROWS - 1) / TILE_ROWS) * depth * TILE_ROWS;
+    const int factor_step = weight_step == 0 ? TILE_ROWS : 1; /* from a step of the depth to the next */
+    const size_t panel_step = weight_step == 0 ? (size_t)depth * TILE_ROWS : (size_t)weight_step * TILE_ROWS;
+    weights += weights_first + (weight_step == 0 ? (size_t)group * ((filters + TILE_ROWS - 1) / TILE_ROWS) * panel_step
+                                                 : (size_t)group * filters * weight_step);
     make_taps(&s, &t, min(channel_block, channels), kernel_taps, 1, taps);
     clear(tile, 16);
     tile += 16;
@@ -257,8 +271,9 @@ convolve(const __global float *restrict x, const __global float *restrict weight
                 walk_on(&w, &t, image_block > 1 ? out_height : row_block + 1, columns, count);
                 const bool together = count == TILE_COLUMNS && column_step == 1 && row_step == columns &&
                                       w.images[w.runs - 1] == w.images[0];
-                multiply_pixels(&w, count, tile, taps, tap_count, panel, weights + (size_t)c * kernel_taps * TILE_ROWS,
-                                (size_t)depth * TILE_ROWS, f, min(last, f + filter_step), &o, together);
+                multiply_pixels(&w, count, tile, taps, tap_count, panel,
+                                weights + (size_t)c * kernel_taps * factor_step, panel_step, weight_step, f,
+                                min(last, f + filter_step), &o, together);
             }
         }
     }

@@ -81,9 +81,9 @@ CORRELATE(correlate_8_wide, EACH_8, WIDE)
 CORRELATE(correlate_5_wide, EACH_5, WIDE)
 
 /* Work-item (channel block, filter block, group and part): part z of PARTS takes its share of the jobs, a job being
- * image_block whole images, or row_block rows of one. PARTS_OUT is (parts, groups, channels * taps, filters rounded up to
- * 16). TILE: image_block images; PANEL: pixels of a job * filters of a block, rounded up to 16; PLACES: pixels of a job;
- * filter_block is a multiple of 32 unless it covers all filters; wide_taps is 8 or 5. */
+ * image_block whole images, or row_block rows of one. PARTS_OUT is (parts, groups, channels * taps, filters rounded
+ * up to 16). TILE: image_block images; PANEL: pixels of a job * filters of a block, rounded up to 16; PLACES:
+ * pixels of a job; filter_block is a multiple of 32 unless it covers all filters; wide_taps is 8 or 5. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 filter_gradient(const __global float *restrict x, const __global float *restrict dy, __global float *restrict parts_out,
                 __local float *restrict tile, __local float *restrict panel, __local int *restrict taps,
@@ -97,7 +97,8 @@ filter_gradient(const __global float *restrict x, const __global float *restrict
     const int row_blocks = (out_height + row_block - 1) / row_block;
     const int jobs = (batch + image_block - 1) / image_block * row_blocks;
     const int job_begin = (int)((long)jobs * part / parts), job_end = (int)((long)jobs * (part + 1) / parts);
-    const int kernel_taps = kernel_y * kernel_x, plane = out_height * out_width, tap_count = channel_count * kernel_taps;
+    const int kernel_taps = kernel_y * kernel_x, tap_count = channel_count * kernel_taps;
+    const int plane = out_height * out_width;
     const int filter_pitch = (filter_count + 15) / 16 * 16, out_pitch = (filters + 15) / 16 * 16;
 
     parts_out += ((size_t)get_global_id(2) * channels + c) * kernel_taps * out_pitch + f;

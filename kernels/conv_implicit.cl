@@ -1,8 +1,9 @@
 /* Convolution and its two gradients for GPU-like devices as matrix products whose one matrix is gathered from the image
- * while it is multiplied (implicit GEMM), by register-blocked tiles (tile.h). Channels and filters are those of one group.
+ * while it is multiplied (implicit GEMM), by register-blocked tiles (tile.h). Channels and filters are those of one
+ * group.
  *   forward          filters x (image, p, q), over channel and taps
  *   data_gradient    channels x (image, pixels of dx), over filter and taps: the pixels of dx that a stride sets apart
- *                    meet different taps, so each phase (h % stride, w % stride) is a product of its own, with those alone
+ *                    meet different taps, so each phase (h % stride, w % stride) is a product of its own, with those
  *   filter_gradient  filters x (channel and taps), over a part of the pixels (image, p, q) */
 #include "tail.h"
 #include "tile.h"
@@ -35,9 +36,10 @@ static inline place advanced(place p, place by, int seconds, int thirds) {
     return p;
 }
 
-/* How forward and data_gradient are one product. Result pixel (p, q) of COUNT_Y x COUNT_X meets at step (source plane, r, s)
- * the source's (origin_y + p * step_y + r * tap_y, ...) and the weight at first + source * source_weights + r * row_weights +
- * s * column_weights; it lies at (place_y + p * apart_y, ...) of the result's plane. */
+/* How forward and data_gradient are one product. Result pixel (p, q) of COUNT_Y x COUNT_X meets at step (source
+ * plane, r, s) the source's (origin_y + p * step_y + r * tap_y, ...) and the weight at first + source *
+ * source_weights + r * row_weights + s * column_weights; it lies at (place_y + p * apart_y, ...) of the result's
+ * plane. */
 typedef struct product {
     int sources, height, width, taps_y, taps_x, tap_y, tap_x, origin_y, origin_x, step_y, step_x;
     int lines, first, line_weights, source_weights, row_weights, column_weights;
@@ -108,7 +110,8 @@ INLINE void store_planes(const tail_inputs *tail, float4 sum[ROWS][COLUMN_QUADS]
     for (int j = 0; j < 4 * COLUMN_QUADS; j++) {
         const int here = column + COLUMN_OF(x, j / 4) + j % 4, image = here / pixels, pixel = here % pixels;
         if (image >= batch) continue;
-        const int row = p->place_y + pixel / p->count_x * p->apart_y, beside = p->place_x + pixel % p->count_x * p->apart_x;
+        const int row = p->place_y + pixel / p->count_x * p->apart_y;
+        const int beside = p->place_x + pixel % p->count_x * p->apart_x;
         const int first = group * p->lines;
         const size_t at = ((size_t)image * groups * p->lines + first) * plane + (size_t)row * p->result_width + beside;
         UNROLL
@@ -131,7 +134,8 @@ INLINE void planes(const tail_inputs *tail, const __global float *source, const 
     float4 sum[ROWS][COLUMN_QUADS];
     clear_sums(sum);
     if (depth > 0) {
-        const int a_line = item / DEPTH, a_step = item % DEPTH, b_line = item % TILE_N, b_step = item / TILE_N * B_PIECES;
+        const int a_line = item / DEPTH, a_step = item % DEPTH;
+        const int b_line = item % TILE_N, b_step = item / TILE_N * B_PIECES;
         const gatherer g = gatherer_of(source + (size_t)group * p->sources * p->height * p->width, p, column + b_line,
                                        batch, groups);
         const place a_jump = place_at(DEPTH, p->taps_y, p->taps_x);
@@ -142,7 +146,8 @@ INLINE void planes(const tail_inputs *tail, const __global float *source, const 
         fetch_weights(weights, p, p->lines - line, a_line, &a_at, a_jump, a_pieces);
         gather(&g, p, &b_at, b_jump, b_pieces);
         for (int k = 0, tile = 0; k < depth; k += DEPTH, tile ^= 1) {
-            put(a_pieces, A_PIECES, ITEMS / DEPTH, (__local float *)(a_tiles + tile * A_TILE) + a_step * PITCH_M + a_line);
+            put(a_pieces, A_PIECES, ITEMS / DEPTH,
+                (__local float *)(a_tiles + tile * A_TILE) + a_step * PITCH_M + a_line);
             put(b_pieces, B_PIECES, PITCH_N, (__local float *)(b_tiles + tile * B_TILE) + b_step * PITCH_N + b_line);
             barrier(CLK_LOCAL_MEM_FENCE);
             if (k + DEPTH < depth) {
@@ -168,11 +173,12 @@ __kernel GROUP_OF_ITEMS void forward(const __global float *restrict x, const __g
         .row_weights = kernel_x, .column_weights = 1, .count_y = out_height, .count_x = out_width, .place_y = 0,
         .place_x = 0, .apart_y = 1, .apart_x = 1, .result_height = out_height, .result_width = out_width,
     };
-    planes(&tail, x, weights + (size_t)group * filters * channels * taps, y, &p, batch, groups, group, a_tiles, b_tiles);
+    weights += (size_t)group * filters * channels * taps;
+    planes(&tail, x, weights, y, &p, batch, groups, group, a_tiles, b_tiles);
 }
 
-/* One axis of a phase of dx: the taps first, first + apart, ... (COUNT of them) reach it; its first element takes at the
- * first of them dy's ORIGIN. */
+/* One axis of a phase of dx: the taps first, first + apart, ... (COUNT of them) reach it; its first element takes
+ * at the first of them dy's ORIGIN. */
 typedef struct axis {
     int first, count, origin;
 } axis;
@@ -208,7 +214,8 @@ __kernel GROUP_OF_ITEMS void data_gradient(const __global float *restrict dy, co
         .place_y = phase_y, .place_x = phase_x, .apart_y = stride_y, .apart_x = stride_x, .result_height = height,
         .result_width = width,
     };
-    planes(&tail, dy, weights + (size_t)group * filters * channels * taps, dx, &p, batch, groups, group, a_tiles, b_tiles);
+    weights += (size_t)group * filters * channels * taps;
+    planes(&tail, dy, weights, dx, &p, batch, groups, group, a_tiles, b_tiles);
 }
 
 /* ---- the filter gradient ---- */
@@ -255,8 +262,8 @@ INLINE void gather_window(const spot *at, bool inside, const window *w, int heig
     }
 }
 
-/* Group (column tile, filter tile, group and part): parts_out (parts, groups, filters, channels * taps) gets the sum over
- * the pixels of all images from part * part_pixels on. */
+/* Group (column tile, filter tile, group and part): parts_out (parts, groups, filters, channels * taps) gets the
+ * sum over the pixels of all images from part * part_pixels on. */
 __kernel GROUP_OF_ITEMS void filter_gradient(const __global float *restrict x, const __global float *restrict dy,
                                              __global float *restrict parts_out, SHAPE_PARAMETERS, int part_pixels) {
     __local float4 a_tiles[2 * A_TILE], b_tiles[2 * B_TILE];

@@ -53,7 +53,8 @@ __kernel void forward(const __global float *restrict x, const __global float *re
         }
         barrier(CLK_LOCAL_MEM_FENCE);
     }
-    if (pixel < pixels) put_8(sum, y + (((size_t)image * groups + group) * filters + f) * pixels + pixel, outputs, pixels);
+    y += (((size_t)image * groups + group) * filters + f) * pixels;
+    if (pixel < pixels) put_8(sum, y + pixel, outputs, pixels);
 }
 
 /* Work-item (pixel of dx, 8 channels, image and group). */
@@ -83,7 +84,8 @@ __kernel void data_gradient(const __global float *restrict dy, const __global fl
         }
         barrier(CLK_LOCAL_MEM_FENCE);
     }
-    if (pixel < pixels) put_8(sum, dx + (((size_t)image * groups + group) * channels + c) * pixels + pixel, outputs, pixels);
+    dx += (((size_t)image * groups + group) * channels + c) * pixels;
+    if (pixel < pixels) put_8(sum, dx + pixel, outputs, pixels);
 }
 
 enum { FILTERS = 4 };
@@ -100,8 +102,8 @@ static inline float8 gather(const __global float *restrict x, const int *c, cons
     return vload8(0, value);
 }
 
-/* Group (8 rows of channels * taps, 4 filters, group and part): parts_out (parts, groups, filters, channels * taps) gets
- * the sum over the pixels of all images from part * part_pixels on. SUMS: 32 floats for each work-item. */
+/* Group (8 rows of channels * taps, 4 filters, group and part): parts_out (parts, groups, filters, channels * taps)
+ * gets the sum over the pixels of all images from part * part_pixels on. SUMS: 32 floats for each work-item. */
 __kernel void filter_gradient(const __global float *restrict x, const __global float *restrict dy,
                               __global float *restrict parts_out, __local float *restrict sums, SHAPE_PARAMETERS,
                               int part_pixels) {

@@ -1,8 +1,10 @@
 /* A convolution by 1 x 1 kernels without padding, and its gradients, as products of matrices over the pixels
  * (panel.h): for each image and group y (filters, pixels) = w (filters, channels) x (channels, pixels). Pixels of all
- * images follow each other, so that small planes fill panels too. With strides the pixels that matter are gathered
- * first, or the data gradient's spread last. Each work-item is alone in its group. */
+ * images follow each other, so that small planes fill panels too. With strides the pixels that matter are picked as
+ * panels are packed, gathered first for the filter gradient, and the data gradient's spread last. Each work-item is
+ * alone in its group. */
 #include "panel.h"
+#include "stride.h"
 
 /* Of the pixels COLUMN .. COLUMN + COUNT - 1 of all images, those that lie in the first of their images. */
 typedef struct run {
@@ -15,44 +17,87 @@ static inline run run_at(int column, int count, int pixels) {
     return r;
 }
 
+/* What is multiplied: planes of HEIGHT x WIDTH, of which every stride-th pixel counts, OUT_WIDTH to a row. */
+typedef struct picture {
+    int height, width, out_width, stride_y, stride_x;
+} picture;
+
+/* Where pixel PIXEL of those that count lies in its plane. */
+static inline int place_of(const picture *p, int pixel) {
+    if (p->stride_y == 1 && p->stride_x == 1) return pixel;
+    return pixel / p->out_width * p->stride_y * p->width + pixel % p->out_width * p->stride_x;
+}
+
+/* LENGTH pixels from PIXEL on, which all count, of COUNT planes: to a panel's columns. */
+static inline void pack_picture(const picture *p, const __global float *restrict in, int pixel, int count, int length,
+                                __local float *restrict panel) {
+    const int plane = p->height * p->width;
+    if (p->stride_y == 1 && p->stride_x == 1) {
+        pack_columns(in + pixel, plane, count, length, panel);
+        return;
+    }
+    for (int lane = 0; lane < length;) {
+        const int end = lane + min(length - lane, p->out_width - (pixel + lane) % p->out_width);
+        const __global float *from = in + place_of(p, pixel + lane);
+        for (int s = 0; s < count; s++)
+            copy_every(from + (size_t)s * plane, p->stride_x, end - lane, panel + s * TILE_COLUMNS + lane);
+        lane = end;
+    }
+}
+
+/* The lines under the pixel PIXEL and those after it of COUNT planes, to be brought near in STEPS steps of products. */
+static inline ahead look_at_picture(const picture *p, const __global float *in, int pixel, int count, int steps) {
+    const int plane = p->height * p->width, bits = 31 - (int)clz(count);
+    const __global float *from = in + place_of(p, pixel);
+    if (p->stride_x == 1) return look_ahead(from, plane, 0, 30, steps, count);
+    return look_ahead(from, plane, TILE_COLUMNS, bits, steps, 2 << bits);
+}
+
 /* Work-item (pixel block, block of outputs, group): out (outputs, pixels) = weights (outputs, depth) in (depth,
- * pixels); WEIGHTS are packed (pack_a of gemm_packed.cl), PANEL has room for k_block steps and a
- * tile. Forward outputs are
- * filters and the depth is channels; for the data gradient it is the other way round. */
+ * pixels); WEIGHTS are packed (pack_a of gemm_packed.cl), or AS_THEY_LIE (outputs, depth). PANEL has room for
+ * k_block steps and a tile. Forward outputs are filters and the depth is channels; for the data gradient it is the
+ * other way round. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 planes(const __global float *restrict in, const __global float *restrict weights, __global float *restrict out,
        __local float *restrict panel, int groups, int depth, int outputs, int pixels, int all_pixels, int pixel_block,
-       int output_block, int k_block, TAIL_PARAMETERS) {
+       int output_block, int k_block, int height, int width, int out_width, int stride_y, int stride_x,
+       TAIL_PARAMETERS) {
     __local float *tile = panel + k_block * TILE_COLUMNS;
+    const picture from = { height, width, out_width, stride_y, stride_x };
+    const int plane = height * width;
     const tail_inputs tail = TAIL_INPUTS;
     const int begin = (int)get_global_id(0) * pixel_block, end = min(all_pixels, begin + pixel_block);
     const int first = (int)get_global_id(1) * output_block, last = min(outputs, first + output_block);
     const int group = (int)get_global_id(2), tiles = (last - first + TILE_ROWS - 1) / TILE_ROWS;
+#ifdef AS_THEY_LIE
+    const factors rows = { weights + (size_t)group * outputs * depth, depth, 1, depth };
+#else
     const int panels = (outputs + TILE_ROWS - 1) / TILE_ROWS;
     const factors rows = { weights + (size_t)group * panels * TILE_ROWS * depth, 0, 0, depth };
-    const size_t in_image = (size_t)groups * depth * pixels, out_image = (size_t)groups * outputs * pixels;
-    in += (size_t)group * depth * pixels;
-    for (int k = 0; k < depth; k += k_block, in += (size_t)k_block * pixels) {
+#endif
+    const size_t in_image = (size_t)groups * depth * plane, out_image = (size_t)groups * outputs * pixels;
+    in += (size_t)group * depth * plane;
+    for (int k = 0; k < depth; k += k_block, in += (size_t)k_block * plane) {
         const int count = min(k_block, depth - k);
         for (int j = begin; j < end; j += TILE_COLUMNS) {
             const int columns = min((int)TILE_COLUMNS, end - j);
             if (columns % 16 != 0) clear_lanes(count, columns, panel);
             for (int lane = 0; lane < columns;) {
                 const run r = run_at(j + lane, columns - lane, pixels);
-                pack_columns(in + r.image * in_image + r.pixel, pixels, count, r.length, panel + lane);
+                pack_picture(&from, in + r.image * in_image, r.pixel, count, r.length, panel + lane);
                 lane += r.length;
             }
             const run now = run_at(j, columns, pixels);
             const size_t here = now.image * out_image + (size_t)group * outputs * pixels + now.pixel;
             const run then = run_at(j + TILE_COLUMNS < all_pixels ? j + TILE_COLUMNS : j, 1, pixels);
-            ahead next = look_ahead(in + then.image * in_image + then.pixel, pixels, 0, 30, tiles * count, count);
+            ahead next = look_at_picture(&from, in + then.image * in_image, then.pixel, count, tiles * count);
             for (int f = first; f < last; f += TILE_ROWS) {
-                const int height = min((int)TILE_ROWS, last - f);
-                expect_rows(out + here + (size_t)f * pixels, pixels, height);
-                multiply_tile(&rows, f, height, k, count, panel, columns, tile, &next);
+                const int lines = min((int)TILE_ROWS, last - f);
+                expect_rows(out + here + (size_t)f * pixels, pixels, lines);
+                multiply_tile(&rows, f, lines, k, count, panel, columns, tile, &next);
                 for (int lane = 0; lane < columns;) {
                     const run r = run_at(j + lane, columns - lane, pixels);
-                    store_planes(tile, lane, r.length, height, out,
+                    store_planes(tile, lane, r.length, lines, out,
                                  r.image * out_image + ((size_t)group * outputs + f) * pixels + r.pixel, pixels, k > 0,
                                  k + count == depth, &tail, group * outputs + f);
                     lane += r.length;

@@ -1,36 +1,41 @@
-/* The data gradient of a convolution for CPU-like devices, where dx is small beside dy or the stride large: the transposed
- * weights times dy, each tap's products added where the tap lies. Each work-item is alone in its group and works through
- * a block sized for local memory (conv_tile.h), with the register tile of micro.h. Weights come packed in panels of 8
- * rows: for each step of the depth the rows' 8 factors together. Local buffers that vectors run through end in 16 floats
- * of slack. */
+/* The data gradient of a convolution for CPU-like devices, where dx is small beside dy or the stride large: the
+ * transposed weights times dy, each tap's products added where the tap lies. Each work-item is alone in its group
+ * and works through a block sized for local memory (conv_tile.h), with the register tile of micro.h. Weights come
+ * packed in panels of 8 rows: for each step of the depth the rows' 8 factors together. Local buffers that vectors
+ * run through end in 16 floats of slack. */
 #include "conv_tile.h"
 #include "micro.h"
 #include "tail.h"
+
+enum { PACK_FILTERS = 32 };
 
 static inline void clear(__local float *restrict buffer, int count) {
     for (int i = 0; i < count; i++) buffer[i] = 0.0f;
 }
 
-/* The weights for `data_gradient`: rows are the taps of a block of channels, the channels of a tap together, so that the
- * rows of a panel go to different planes of the tile; the depth is the filters. Each block begins a panel; past its end
- * the last row is repeated. Work-item (panel, filter, group). */
-__kernel void pack_scattered(const __global float *restrict from, __global float *restrict to, int filters,
-                             int channels, int taps, int channel_block, int panels) {
-    const int panel = (int)get_global_id(0), f = (int)get_global_id(1), group = (int)get_global_id(2);
-    if (panel >= panels || f >= filters) return;
-    const int block_panels = (channel_block * taps + TILE_ROWS - 1) / TILE_ROWS;
-    const int c = panel / block_panels * channel_block, count = min(channel_block, channels - c);
-    from += (((size_t)group * filters + f) * channels + c) * taps;
-    to += (((size_t)group * panels + panel) * filters + f) * TILE_ROWS;
-    const int first = min(panel % block_panels * TILE_ROWS, count * taps - 1);
-    int channel = first % count, tap = first / count;
+/* The weights for `scatter_gradient`: rows are the taps of a block of channels, the channels of a tap together, so
+ * that the rows of a panel go to different planes of the tile; the depth is the filters. Each block begins a panel;
+ * past its end the last row is repeated. Work-item (panel, PACK_FILTERS filters, group); where panels are whole
+ * channels of one tap, neighbours take the taps of the same channels, which lie together. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+pack_scattered(const __global float *restrict from, __global float *restrict to, int filters, int channels, int taps,
+               int channel_block, int panels) {
+    const int order = (int)get_global_id(0), group = (int)get_global_id(2);
+    const int begin = (int)get_global_id(1) * PACK_FILTERS, end = min(filters, begin + PACK_FILTERS);
+    const int block_panels = (channel_block * taps + TILE_ROWS - 1) / TILE_ROWS, block = order / block_panels;
+    const int c = block * channel_block, count = min(channel_block, channels - c);
+    int panel = order % block_panels, at[TILE_ROWS];
+    if (count % TILE_ROWS == 0) panel = panel % taps * (count / TILE_ROWS) + panel / taps;
     for (int i = 0; i < TILE_ROWS; i++) {
-        to[i] = from[channel * taps + tap];
-        if (channel + 1 < count)
-            channel++;
-        else if (tap + 1 < taps)
-            channel = 0, tap++;
+        const int row = min(panel * TILE_ROWS + i, count * taps - 1);
+        at[i] = row % count * taps + row / count;
     }
+    from += (((size_t)group * filters + begin) * channels + c) * taps;
+    to += (((size_t)group * panels + block * block_panels + panel) * filters + begin) * TILE_ROWS;
+    for (int f = begin; f < end; f++, from += channels * taps, to += TILE_ROWS)
+        vstore8((float8)(from[at[0]], from[at[1]], from[at[2]], from[at[3]], from[at[4]], from[at[5]], from[at[6]],
+                         from[at[7]]),
+                0, to);
 }
 
 /* COUNT pixels of dy, from pixel BEGIN of the block, for FILTER_COUNT filters: a row of the panel for each filter. */
@@ -57,7 +62,8 @@ static inline void scatter(const float16 product[16], int rows, const walk *w, c
                            __local float *restrict tile) {
     const int16 lanes = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     float row[TILE_ROWS][TILE_COLUMNS + 16];
-#define SPILL(I) vstore16(product[I], 0, row[I]), vstore16(product[8 + I], 1, row[I]), vstore16((float16)0.0f, 2, row[I]);
+#define SPILL(I)                                                                                                       \
+    vstore16(product[I], 0, row[I]), vstore16(product[8 + I], 1, row[I]), vstore16((float16)0.0f, 2, row[I]);
     EACH_ROW(SPILL)
 #undef SPILL
     for (int u = 0; u < w->runs; u++) {
@@ -104,14 +110,16 @@ scatter_gradient(const __global float *restrict dy, const __global float *restri
     const int n = block / height_blocks * image_block, images = min(image_block, batch - n);
     const int h_begin = block % height_blocks * height_block, h_end = min(height, h_begin + height_block);
     const int c = (int)get_global_id(1) * channel_block, channel_count = min(channel_block, channels - c);
-    const int kernel_taps = kernel_y * kernel_x, plane = out_height * out_width, tap_count = channel_count * kernel_taps;
+    const int kernel_taps = kernel_y * kernel_x, tap_count = channel_count * kernel_taps;
+    const int plane = out_height * out_width;
     const int above = h_begin + pad_y - dilation_y * (kernel_y - 1);
     const int p_begin = above > 0 ? (above + stride_y - 1) / stride_y : 0;
-    const int rows = max(0, min(out_height, (h_end - 1 + pad_y) / stride_y + 1) - p_begin), per_image = rows * out_width;
+    const int rows = max(0, min(out_height, (h_end - 1 + pad_y) / stride_y + 1) - p_begin);
+    const int per_image = rows * out_width;
     const size_t image_step = (size_t)groups * filters * plane;
     const int block_panels = (channel_block * kernel_taps + TILE_ROWS - 1) / TILE_ROWS;
-    const int group_panels = (channel_blocks - 1) * block_panels +
-                             ((channels - (channel_blocks - 1) * channel_block) * kernel_taps + TILE_ROWS - 1) / TILE_ROWS;
+    const int last_rows = (channels - (channel_blocks - 1) * channel_block) * kernel_taps;
+    const int group_panels = (channel_blocks - 1) * block_panels + (last_rows + TILE_ROWS - 1) / TILE_ROWS;
 
     dy += n * image_step + (size_t)group * filters * plane + (size_t)p_begin * out_width;
     weights += ((size_t)group * group_panels + get_global_id(1) * block_panels) * filters * TILE_ROWS;

@@ -1,14 +1,15 @@
-/* What the three CPU-like kernels of a convolution share (conv_direct.cl): the shape, and the image tile in local memory.
+/* What the three CPU-like kernels of a convolution share (conv_direct.cl): the shape, and the image tile in local
+ * memory.
  *
  * The tile holds, zero-padded, the part of one or several images under a block of output pixels, sorted by phase: the
- * element (y, x) of the padded block lies in the plane (y % stride, x % stride) at row y / stride and column x / stride.
- * So the elements under one tap of the kernel are contiguous along a row of output pixels whatever the stride, and
+ * element (y, x) of the padded block lies in the plane (y % stride, x % stride) at row y / stride and column x /
+ * stride. So the elements under one tap of the kernel are contiguous along a row of output pixels whatever the stride:
  *     place of pixel (p, q) under tap (c, r, s) = taps[(c, r, s)] + p * pitch + q. */
 #ifndef CONV_TILE_H
 #define CONV_TILE_H
 
 #include "fetch.h"
-#include "loose.h"
+#include "stride.h"
 
 /* channels and filters are those of one group; x is (batch, groups * channels, height, width). */
 typedef struct shape {
@@ -54,63 +55,15 @@ static inline void make_taps(const shape *s, const layout *t, int channel_count,
         }
 }
 
-static inline void copy_row(const __global float *restrict from, int count, __local float *restrict to) {
-    if (count >= 16) {
-        for (int i = 0; i + 16 < count; i += 16) LOCAL_16(to + i) = READ_16(from + i);
-        LOCAL_16(to + count - 16) = READ_16(from + count - 16);
-    } else if (count >= 8) {
-        const float8 first = vload8(0, from), last = vload8(0, from + count - 8);
-        vstore8(first, 0, to);
-        vstore8(last, 0, to + count - 8);
-    } else
-        for (int i = 0; i < count; i++) to[i] = from[i];
-}
-
-/* The even ones of FROM's first 31, and of its first 15, floats. */
-static inline float16 even_16(const __global float *from) {
-    const float16 low = READ_16(from), high = READ_16(from + 15);
-    return (float16)(low.even, high.odd);
-}
-
-static inline float8 even_8(const __global float *from) {
-    const float8 low = vload8(0, from), high = vload8(0, from + 7);
-    return (float8)(low.even, high.odd);
-}
-
-/* Every fourth of FROM's first 61, and of its first 29, floats. */
-static inline float16 fourth_16(const __global float *from) {
-    const float16 low = even_16(from), high = even_16(from + 30);
-    return (float16)(low.even, high.odd);
-}
-
-static inline float8 fourth_8(const __global float *from) {
-    const float8 low = even_8(from), high = even_8(from + 14);
-    return (float8)(low.even, high.odd);
-}
-
-/* Every STEP-th float. */
-#define COPY_STEP(NAME, STEP, TAKE)                                                                                    \
-    static inline void NAME(const __global float *restrict from, int count, __local float *restrict to) {              \
-        if (count >= 16) {                                                                                             \
-            for (int i = 0; i + 16 < count; i += 16) LOCAL_16(to + i) = TAKE##_16(from + STEP * i);                    \
-            LOCAL_16(to + count - 16) = TAKE##_16(from + STEP * (count - 16));                                         \
-        } else if (count >= 8) {                                                                                       \
-            const float8 first = TAKE##_8(from), last = TAKE##_8(from + STEP * (count - 8));                           \
-            vstore8(first, 0, to);                                                                                     \
-            vstore8(last, 0, to + count - 8);                                                                          \
-        } else                                                                                                         \
-            for (int i = 0; i < count; i++) to[i] = from[STEP * i];                                                    \
-    }
-COPY_STEP(copy_even, 2, even)
-COPY_STEP(copy_fourth, 4, fourth)
-
-/* The rows of one phase of one channel: of each row of SOURCE the columns first_x, first_x + stride, ..., from FIRST_Y on
- * every stride-th; zero outside. AHEAD: how far behind each row lies what is to be fetched meanwhile; 0: nothing. */
+/* The rows of one phase of one channel: of each row of SOURCE the columns first_x, first_x + stride, ..., from
+ * FIRST_Y on every stride-th; zero outside. AHEAD: how far behind each row lies what is to be fetched meanwhile; 0:
+ * nothing. */
 static inline void load_phase(const shape *s, const layout *t, const __global float *restrict source, int first_y,
                               int first_x, int ahead, __local float *restrict to) {
     const int stride = s->stride_x;
     const int begin = clamp(stride == 1 ? -first_x : (-first_x + stride - 1) / stride, 0, t->pitch);
-    const int end = clamp(stride == 1 ? s->width - first_x : (s->width - first_x + stride - 1) / stride, begin, t->pitch);
+    const int last = stride == 1 ? s->width - first_x : (s->width - first_x + stride - 1) / stride;
+    const int end = clamp(last, begin, t->pitch);
     for (int row = 0; row < t->rows; row++, to += t->pitch) {
         const int y = first_y + row * s->stride_y;
         const bool inside = y >= 0 && y < s->height;
@@ -118,14 +71,7 @@ static inline void load_phase(const shape *s, const layout *t, const __global fl
         for (int i = 0; i < (inside ? begin : t->pitch); i++) to[i] = 0.0f;
         if (!inside) continue;
         for (int i = 0; ahead > 0 && i < t->pitch * stride; i += 16) FETCH(from + ahead + i);
-        if (stride == 1)
-            copy_row(from + begin, end - begin, to + begin);
-        else if (stride == 2)
-            copy_even(from + 2 * begin, end - begin, to + begin);
-        else if (stride == 4)
-            copy_fourth(from + 4 * begin, end - begin, to + begin);
-        else
-            for (int i = begin; i < end; i++) to[i] = from[i * stride];
+        copy_every(from + stride * begin, stride, end - begin, to + begin);
         for (int i = end; i < t->pitch; i++) to[i] = 0.0f;
     }
 }
@@ -137,12 +83,13 @@ static inline void load_tile(const shape *s, const layout *t, const __global flo
     for (int c = 0; c < channel_count; c++, x += (size_t)s->height * s->width)
         for (int phase_y = 0; phase_y < t->phases_y; phase_y++)
             for (int phase_x = 0; phase_x < t->phases_x; phase_x++, tile += t->plane)
-                load_phase(s, t, x, first_y + phase_y, first_x + phase_x, phase_x == 0 ? s->height * s->width : 0, tile);
+                load_phase(s, t, x, first_y + phase_y, first_x + phase_x, phase_x == 0 ? s->height * s->width : 0,
+                           tile);
 }
 
 /* A walk over a block's output pixels, image by image and row by row, 32 at a time: RUNS of pixels that lie in one row
- * and in one half of the 32. Run u is pixels LANE[u] .. LANE[u] + LENGTH[u] - 1 of the 32, at place PLACE[u] of the tile;
- * it begins at pixel (IMAGES[u], ROWS[u], COLUMNS[u]). */
+ * and in one half of the 32. Run u is pixels LANE[u] .. LANE[u] + LENGTH[u] - 1 of the 32, at place PLACE[u] of the
+ * tile; it begins at pixel (IMAGES[u], ROWS[u], COLUMNS[u]). */
 typedef struct walk {
     int image, row, column, runs;
     int place[32], lane[32], length[32], images[32], rows[32], columns[32];

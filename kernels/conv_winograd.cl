@@ -1,5 +1,6 @@
-/* Convolution of 3 x 3 taps with stride 1 by Winograd's F(4 x 4, 3 x 3), for CPU-like devices (winograd_tiles.h): at
- * each of the 36 points the transformed weights times the transformed images, filters x channels x tiles.
+/* Convolution of 3 x 3 taps with stride 1 by Winograd's F(4 x 4, 3 x 3), or of 5 x 5 (TAPS 5) by F(2 x 2, 5 x 5), for
+ * CPU-like devices (winograd_tiles.h): at each of the 36 points the transformed weights times the transformed images,
+ * filters x channels x tiles.
  *
  * Each work-item is alone in its group and keeps in local memory what it makes on the way from x to y. `winograd`
  * takes 32 tiles and a block of filters, with weights that `transform` has made. Where the tiles are few, making 36
@@ -10,22 +11,13 @@
  * In local memory, points lie a vector further apart than they need, so that they do not share cache sets. */
 #include "winograd_tiles.h"
 
-enum { CHANNEL_STEP = 16 };
+enum { CHANNEL_STEP = 16, ALL_TAPS = TAPS * TAPS };
 
 /* ---- products ---- */
 
-#define ZERO_16(I) float16 low##I = 0.0f;
-#define ZERO_32(I) float16 low##I = 0.0f, high##I = 0.0f;
-#define ADD_16(I) low##I = FMA((float16)(a[I]), b_low, low##I);
-#define ADD_32(I)                                                                                                      \
-    {                                                                                                                  \
-        const float16 factor = (float16)(a[I]);                                                                        \
-        low##I = FMA(factor, b_low, low##I);                                                                           \
-        high##I = FMA(factor, b_high, high##I);                                                                        \
-    }
-#define KEEP_16(I) put16(add ? low##I + get16(sums + I * LANES) : low##I, sums + I * LANES);
-#define KEEP_32(I)                                                                                                     \
-    KEEP_16(I)                                                                                                         \
+#define PUT_16(I) put16(add ? low##I + get16(sums + I * LANES) : low##I, sums + I * LANES);
+#define PUT_32(I)                                                                                                      \
+    PUT_16(I)                                                                                                          \
     put16(add ? high##I + get16(sums + I * LANES + 16) : high##I, sums + I * LANES + 16);
 
 /* A panel of 8 filters at one point: its products with COUNT channels of 32 or 16 tiles to, or with ADD onto, 8 rows of
@@ -34,40 +26,43 @@ enum { CHANNEL_STEP = 16 };
     static inline void NAME(int count, const SPACE_A float *restrict a, const SPACE_B float *restrict b, int lanes,    \
                             __local float *restrict sums, bool add) {                                                  \
         if (lanes > 16) {                                                                                              \
-            EACH_ROW(ZERO_32)                                                                                          \
+            EACH_ROW(START_32)                                                                                         \
             for (int s = 0; s < count; s++, a += TILE_ROWS, b += LANES) {                                              \
                 const float16 b_low = vload16(0, b), b_high = vload16(1, b);                                           \
-                EACH_ROW(ADD_32)                                                                                       \
+                EACH_ROW(ADD_PACKED_32)                                                                                \
             }                                                                                                          \
-            EACH_ROW(KEEP_32)                                                                                          \
+            EACH_ROW(PUT_32)                                                                                           \
         } else {                                                                                                       \
-            EACH_ROW(ZERO_16)                                                                                          \
+            EACH_ROW(START_16)                                                                                         \
             for (int s = 0; s < count; s++, a += TILE_ROWS, b += LANES) {                                              \
                 const float16 b_low = vload16(0, b);                                                                   \
-                EACH_ROW(ADD_16)                                                                                       \
+                EACH_ROW(ADD_PACKED_16)                                                                                \
             }                                                                                                          \
-            EACH_ROW(KEEP_16)                                                                                          \
+            EACH_ROW(PUT_16)                                                                                           \
         }                                                                                                              \
     }
 
 MULTIPLY(multiply, __global, __local)
+#if TAPS == 3
 MULTIPLY(multiply_few, __local, __global)
+#endif
 
 /* ---- weights ---- */
 
 /* The weights of a group: element (filter, channel, tap) is at filter * filter_step + channel * channel_step + tap, or
- * with TURNED + 8 - tap. */
+ * with TURNED + ALL_TAPS - 1 - tap. */
 typedef struct weight_steps {
     int filters, filter_step, channel_step, turned;
 } weight_steps;
 
 /* Taps of 8 filters: tap t of channel k and filter i at t * TAP_PITCH + 8 k + i. */
-enum { TAP_PITCH = CHANNEL_STEP * TILE_ROWS, TAPS_SIZE = 9 * TAP_PITCH };
+enum { TAP_PITCH = CHANNEL_STEP * TILE_ROWS, TAPS_SIZE = ALL_TAPS * TAP_PITCH };
 
 static inline void put_tap(float8 v, int tap, int k, float *restrict taps) {
     vstore8(v, 0, taps + tap * TAP_PITCH + k * TILE_ROWS);
 }
 
+#if TAPS == 3
 /* CHANNEL_STEP channels whose taps follow each other. Filters past LAST repeat it. */
 static inline void gather_rows(const __global float *restrict from, int filter_step, int last, float *restrict taps) {
     for (int n = 0; n < 9; n++) {
@@ -99,26 +94,37 @@ static inline void gather_columns(const __global float *restrict from, int chann
         put_tap(v[4].lo, 8, k, taps);
     }
 }
+#endif
 
 /* Panel PANEL of 8 filters, COUNT (at most CHANNEL_STEP) channels from C on. Past the last filter it is repeated. */
 static inline void gather_taps(const __global float *restrict from, const weight_steps *w, int panel, int c, int count,
                                float *restrict taps) {
     const int first = panel * TILE_ROWS, last = min(w->filters - 1 - first, TILE_ROWS - 1);
     from += (size_t)first * w->filter_step + (size_t)c * w->channel_step;
-    if (w->channel_step == 9 && count == CHANNEL_STEP)
+#if TAPS == 3
+    if (w->channel_step == 9 && count == CHANNEL_STEP) {
         gather_rows(from, w->filter_step, last, taps);
-    else if (w->filter_step == 9 && last == TILE_ROWS - 1)
+        return;
+    }
+    if (w->filter_step == 9 && last == TILE_ROWS - 1) {
         gather_columns(from, w->channel_step, count, taps);
-    else
-        for (int k = 0; k < count; k++, from += w->channel_step)
-            for (int i = 0; i < TILE_ROWS; i++)
-                for (int tap = 0; tap < 9; tap++)
-                    taps[tap * TAP_PITCH + k * TILE_ROWS + i] = from[(size_t)min(i, last) * w->filter_step + tap];
+        return;
+    }
+#endif
+    for (int k = 0; k < count; k++, from += w->channel_step)
+        for (int i = 0; i < TILE_ROWS; i++)
+            for (int tap = 0; tap < ALL_TAPS; tap++)
+                taps[tap * TAP_PITCH + k * TILE_ROWS + i] = from[(size_t)min(i, last) * w->filter_step + tap];
 }
 
-/* Tap TAP of two channels. */
-static inline float16 tap_of(const float *restrict taps, int turned, int tap) {
-    return vload16(0, taps + (turned ? 8 - tap : tap) * TAP_PITCH);
+/* Column COLUMN of the taps of two channels, transformed. */
+static inline void transform_column(const float *restrict taps, int turned, int column, float16 to[6]) {
+    float16 g[TAPS];
+    for (int r = 0; r < TAPS; r++) {
+        const int tap = r * TAPS + column;
+        g[r] = vload16(0, taps + (turned ? ALL_TAPS - 1 - tap : tap) * TAP_PITCH);
+    }
+    transform_weights(g, to);
 }
 
 /* What gather_taps made to the points of TO, in memory SPACE. */
@@ -126,13 +132,12 @@ static inline float16 tap_of(const float *restrict taps, int turned, int tap) {
     static inline void NAME(const float *restrict taps, int turned, int count, SPACE float *restrict to,               \
                             size_t point_step) {                                                                       \
         for (int k = 0; k < count; k += 2, taps += 2 * TILE_ROWS, to += 2 * TILE_ROWS) {                               \
-            float16 columns[3][6];                                                                                     \
-            for (int s = 0; s < 3; s++)                                                                                \
-                transform_weights(tap_of(taps, turned, s), tap_of(taps, turned, 3 + s), tap_of(taps, turned, 6 + s),   \
-                                  columns[s]);                                                                         \
+            float16 columns[TAPS][6];                                                                                  \
+            for (int s = 0; s < TAPS; s++) transform_column(taps, turned, s, columns[s]);                              \
             for (int i = 0; i < 6; i++) {                                                                              \
-                float16 points[6];                                                                                     \
-                transform_weights(columns[0][i], columns[1][i], columns[2][i], points);                                \
+                float16 g[TAPS], points[6];                                                                            \
+                for (int s = 0; s < TAPS; s++) g[s] = columns[s][i];                                                   \
+                transform_weights(g, points);                                                                          \
                 for (int j = 0; j < 6; j++)                                                                            \
                     if (k + 1 < count)                                                                                 \
                         vstore16(points[j], 0, to + (i * 6 + j) * point_step);                                         \
@@ -143,7 +148,9 @@ static inline float16 tap_of(const float *restrict taps, int turned, int tap) {
     }
 
 TRANSFORM_TAPS(transform_taps, __global)
+#if TAPS == 3
 TRANSFORM_TAPS(transform_taps_few, __local)
+#endif
 
 /* Transformed weights, in the order in which `winograd` reads them: block of filters, block of channels, point, panel
  * of 8 filters, channel, filter of the panel. Work-item (panel, CHANNEL_STEP channels, group); channel_block is a
@@ -164,7 +171,7 @@ __kernel void transform(const __global float *restrict from, __global float *res
     to += (size_t)first_channel * panel_count * POINTS * TILE_ROWS;
     to += ((size_t)(panel - first_panel) * depth + (c - first_channel)) * TILE_ROWS;
     for (int i = 0; i < TAPS_SIZE; i++) taps[i] = 0.0f;
-    gather_taps(from + (size_t)group * filters * channels * 9, &w, panel, c, count, taps);
+    gather_taps(from + (size_t)group * filters * channels * ALL_TAPS, &w, panel, c, count, taps);
     transform_taps(taps, turned, count, to, (size_t)panel_count * depth * TILE_ROWS);
 }
 
@@ -181,7 +188,7 @@ winograd(const __global float *restrict x, const __global float *restrict weight
     __local float *images = (__local float *)images_memory, *sums = (__local float *)sums_memory;
     __local float *rows = (__local float *)rows_memory, *ends = (__local float *)ends_memory;
     const tail_inputs tail = TAIL_INPUTS;
-    const int tile_rows = (out_height + 3) / 4, tile_columns = (out_width + 3) / 4;
+    const int tile_rows = (out_height + STEP - 1) / STEP, tile_columns = (out_width + STEP - 1) / STEP;
     const int first = (int)get_global_id(0) * LANES, lanes = min((int)LANES, batch * tile_rows * tile_columns - first);
     const int first_filter = (int)get_global_id(1) * filter_block, group = (int)get_global_id(2);
     const int panels = (filters + TILE_ROWS - 1) / TILE_ROWS;
@@ -210,6 +217,7 @@ winograd(const __global float *restrict x, const __global float *restrict weight
                    group * filters + first_filter + f, y, &tail);
 }
 
+#if TAPS == 3
 /* ---- few tiles ---- */
 
 /* Transformed images, in the order in which `winograd_few` reads them: block of 32 tiles, block of channels, point,
@@ -221,7 +229,7 @@ transform_images(const __global float *restrict x, __global float *restrict imag
                  __local float16 *restrict ends_memory, SIZE_PARAMETERS, int channel_block) {
     __local float *points_of = (__local float *)points_memory, *rows = (__local float *)rows_memory;
     __local float *ends = (__local float *)ends_memory;
-    const int tile_rows = (out_height + 3) / 4, tile_columns = (out_width + 3) / 4;
+    const int tile_rows = (out_height + STEP - 1) / STEP, tile_columns = (out_width + STEP - 1) / STEP;
     const int block = (int)get_global_id(0), group = (int)get_global_id(2), blocks = (int)get_global_size(0);
     const int first = block * LANES, lanes = min((int)LANES, batch * tile_rows * tile_columns - first);
     const int begin = (int)get_global_id(1) * CHANNEL_STEP, end = min(channels, begin + CHANNEL_STEP);
@@ -257,7 +265,7 @@ winograd_few(const __global float *restrict images, const __global float *restri
     __local float *rows = (__local float *)rows_memory;
     const tail_inputs tail = TAIL_INPUTS;
     const weight_steps w = { filters, filter_step, channel_step, turned };
-    const int tile_rows = (out_height + 3) / 4, tile_columns = (out_width + 3) / 4;
+    const int tile_rows = (out_height + STEP - 1) / STEP, tile_columns = (out_width + STEP - 1) / STEP;
     const int tiles = batch * tile_rows * tile_columns, blocks = (tiles + LANES - 1) / LANES;
     const int first_block = (int)get_global_id(0) * tile_blocks, last_block = min(blocks, first_block + tile_blocks);
     const int first_filter = (int)get_global_id(1) * filter_block, group = (int)get_global_id(2);
@@ -295,3 +303,4 @@ winograd_few(const __global float *restrict images, const __global float *restri
                        out_width, groups * filters, group * filters + first_filter + f, y, &tail);
     }
 }
+#endif

@@ -84,15 +84,10 @@ static inline void load_images(const pieces *p, const __global float *restrict x
 
 #define BEGIN_16(I) float16 low##I = add ? get16(sums + I * pitch) : (float16)(0.0f);
 #define BEGIN_32(I) BEGIN_16(I) float16 high##I = add ? get16(sums + I * pitch + VECTOR) : (float16)(0.0f);
-#define ADD_16(I) low##I = FMA((float16)(a[I * LANES]), b_low, low##I);
-#define ADD_32(I)                                                                                                      \
-    {                                                                                                                  \
-        const float16 factor = (float16)(a[I * LANES]);                                                                \
-        low##I = FMA(factor, b_low, low##I);                                                                           \
-        high##I = FMA(factor, b_high, high##I);                                                                        \
-    }
-#define KEEP_16(I) put16(low##I, sums + I * pitch);
-#define KEEP_32(I) KEEP_16(I) put16(high##I, sums + I * pitch + VECTOR);
+#define ADD_TILE_16(I) ADD_16(I, a[I * LANES])
+#define ADD_TILE_32(I) ADD_32(I, a[I * LANES])
+#define PUT_16(I) put16(low##I, sums + I * pitch);
+#define PUT_32(I) PUT_16(I) put16(high##I, sums + I * pitch + VECTOR);
 
 /* Products of 8 filters with 32 or 16 channels at one point, over the tiles, to, or with ADD onto, 8 rows of sums. */
 static inline void multiply_32_channels(int tiles, const __local float *restrict a, const __local float *restrict b,
@@ -100,9 +95,9 @@ static inline void multiply_32_channels(int tiles, const __local float *restrict
     EACH_ROW(BEGIN_32)
     for (int s = 0; s < tiles; s++, a++, b += VECTOR) {
         const float16 b_low = get16(b), b_high = get16(b + VECTOR_TILES);
-        EACH_ROW(ADD_32)
+        EACH_ROW(ADD_TILE_32)
     }
-    EACH_ROW(KEEP_32)
+    EACH_ROW(PUT_32)
 }
 
 static inline void multiply_16_channels(int tiles, const __local float *restrict a, const __local float *restrict b,
@@ -110,9 +105,9 @@ static inline void multiply_16_channels(int tiles, const __local float *restrict
     EACH_ROW(BEGIN_16)
     for (int s = 0; s < tiles; s++, a++, b += VECTOR) {
         const float16 b_low = get16(b);
-        EACH_ROW(ADD_16)
+        EACH_ROW(ADD_TILE_16)
     }
-    EACH_ROW(KEEP_16)
+    EACH_ROW(PUT_16)
 }
 
 /* 16 channels of one filter: their sums at point k, from FROM + k * point_step, become 9 taps, PITCH apart. */

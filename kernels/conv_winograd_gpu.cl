@@ -1,13 +1,13 @@
 /* Convolution by 3 x 3 taps with stride 1 by Winograd's F(OUT x OUT, 3 x 3) for GPU-like devices (Lavin and Gray, "Fast
  * algorithms for convolutional neural networks", 2015), in one kernel after the weights' transform:
- *     y = A' [ (G g G') * (B' d B) ] A    for each OUT x OUT tile of y, d its PATCH x PATCH pixels, summed over channels
+ *     y = A' [ (G g G') * (B' d B) ] A   for each OUT x OUT tile of y, d its PATCH x PATCH pixels, summed over channels
  * The data gradient is the same of dy with turned weights. Channels and filters are those of one group.
  *
  * A group computes TILE_T tiles of TILE_K lines (filters, or the channels of dx). CHUNK source planes at a time their
- * patches are transformed into local memory, a patch a work-item; then each work-item multiplies 8 lines by 8 tiles at one
- * of the POINTS of the transformed patch. At the end the sums pass through the same memory, CHUNK lines at a time, to the
- * work-items that turn them back. The host sees to it that ITEMS is a multiple of TILE_T and at least CHUNK * TILE_T, and
- * that CHUNK is a multiple of 8 and TILE_K one of CHUNK. */
+ * patches are transformed into local memory, a patch a work-item; then each work-item multiplies 8 lines by 8 tiles
+ * at one of the POINTS of the transformed patch. At the end the sums pass through the same memory, CHUNK lines at a
+ * time, to the work-items that turn them back. The host sees to it that ITEMS is a multiple of TILE_T and at least
+ * CHUNK * TILE_T, and that CHUNK is a multiple of 8 and TILE_K one of CHUNK. */
 #include "fma.h"
 #include "tail.h"
 
@@ -94,8 +94,8 @@ INLINE void transform_output(float *m) {
 /* ---- weights ---- */
 
 /* Item (line of all tiles of lines, source, group): the weight of (line, source, tap) lies at line * line_step +
- * source * source_step + tap, or + 8 - tap where TURNED; TRANSFORMED is (groups, line tiles, sources, POINTS, TILE_K), with
- * zeros for the lines that are missing. */
+ * source * source_step + tap, or + 8 - tap where TURNED; TRANSFORMED is (groups, line tiles, sources, POINTS,
+ * TILE_K), with zeros for the lines that are missing. */
 __kernel void transform_weights(const __global float *restrict weights, __global float *restrict transformed, int lines,
                                 int sources, int groups, int line_step, int source_step, int turned) {
     const int line = (int)get_global_id(0), source = (int)get_global_id(1), group = (int)get_global_id(2);
@@ -132,8 +132,8 @@ static inline spot spot_of(int tile, int batch, int result_height, int result_wi
 /* The transforms in two dimensions take few registers, because what is between the columns' turn and the rows' lies in
  * local memory: in the work-item's own places, POINTS of them TILE_T floats apart. */
 
-/* The transform of the patch of PLANE whose corner is (top, left). Every load is made, if need be of the plane's edge: loads
- * without branches overlap. */
+/* The transform of the patch of PLANE whose corner is (top, left). Every load is made, if need be of the plane's
+ * edge: loads without branches overlap. */
 INLINE void put_patch(const __global float *plane, bool inside, int top, int left, int height, int width,
                       __local float *places) {
     float d[PATCH];
@@ -222,11 +222,12 @@ convolve(const __global float *restrict source, const __global float4 *restrict 
     UNROLL
     for (int i = 0; i < BLOCK; i++) sum[i][0] = sum[i][1] = 0.0f;
     source += image * sources * height * width;
-    transformed += (((size_t)group * get_num_groups(1) + get_group_id(1)) * sources * POINTS + point) * (TILE_K / 4) + 2 * k;
+    transformed += (((size_t)group * get_num_groups(1) + get_group_id(1)) * sources * POINTS + point) * (TILE_K / 4);
+    transformed += 2 * k;
     for (int c = 0; c < sources; c += CHUNK) {
         if (plane < CHUNK)
-            put_patch(source + (size_t)min(c + plane, sources - 1) * height * width, c + plane < sources, top, left, height,
-                      width, mine);
+            put_patch(source + (size_t)min(c + plane, sources - 1) * height * width, c + plane < sources, top, left,
+                      height, width, mine);
         barrier(CLK_LOCAL_MEM_FENCE);
         multiply_chunk(transformed, patches + point * (TILE_T / 4) + 2 * t, min((int)CHUNK, sources - c), sum);
         barrier(CLK_LOCAL_MEM_FENCE);

@@ -21,8 +21,8 @@ __kernel void im2col(const __global float *restrict x, __global float *restrict 
     }
 }
 
-/* dx = for each element the sum of the columns' elements that im2col would have taken from it. Work-item (column, row of
- * the image, image and channel). */
+/* dx = for each element the sum of the columns' elements that im2col would have taken from it. Work-item (column,
+ * row of the image, image and channel). */
 __kernel void col2im(const __global float *restrict columns, __global float *restrict dx, int first, int images,
                      int channels, int height, int width, int out_height, int out_width, int kernel_y, int kernel_x,
                      int stride_y, int stride_x, int pad_y, int pad_x, int dilation_y, int dilation_x) {

@@ -11,43 +11,46 @@ enum { TILE_ROWS = 8, TILE_COLUMNS = 32 };
 
 #define EACH_ROW(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 
-/* tile[i] and tile[8 + i] get the two halves of row i. */
-static inline void multiply_32(int count, const __global float *restrict a, const __local float *restrict b,
-                               float16 tile[16]) {
-#define ZERO(I) float16 low##I = 0.0f, high##I = 0.0f;
-#define ADD(I)                                                                                                         \
+/* The pieces of a loop over steps, for row I and 16 or 32 columns: the sums low<I> and high<I> begin as zeros, are
+ * increased by FACTOR times the step's b_low and b_high, and are kept in tile[I] and tile[8 + I]. */
+#define START_16(I) float16 low##I = 0.0f;
+#define START_32(I) float16 low##I = 0.0f, high##I = 0.0f;
+#define ADD_16(I, FACTOR) low##I = FMA((float16)(FACTOR), b_low, low##I);
+#define ADD_32(I, FACTOR)                                                                                              \
     {                                                                                                                  \
-        const float16 factor = (float16)(a[I]);                                                                        \
+        const float16 factor = (float16)(FACTOR);                                                                      \
         low##I = FMA(factor, b_low, low##I);                                                                           \
         high##I = FMA(factor, b_high, high##I);                                                                        \
     }
-#define KEEP(I) tile[I] = low##I, tile[8 + I] = high##I;
-    EACH_ROW(ZERO)
+/* The factors of a packed step at A. */
+#define ADD_PACKED_16(I) ADD_16(I, a[I])
+#define ADD_PACKED_32(I) ADD_32(I, a[I])
+/* Those of rows that lie ROW_STEP apart from A on, at element AT; rows after LAST repeat it. */
+#define ROW(I) const __global float *row##I = a + (size_t)min(I, last) * row_step;
+#define ADD_ROW_16(I) ADD_16(I, row##I[at])
+#define ADD_ROW_32(I) ADD_32(I, row##I[at])
+#define KEEP_16(I) tile[I] = low##I, tile[8 + I] = 0.0f;
+#define KEEP_32(I) tile[I] = low##I, tile[8 + I] = high##I;
+
+static inline void multiply_32(int count, const __global float *restrict a, const __local float *restrict b,
+                               float16 tile[16]) {
+    EACH_ROW(START_32)
     for (int s = 0; s < count; s++, a += TILE_ROWS, b += TILE_COLUMNS) {
         const float16 b_low = vload16(0, b), b_high = vload16(1, b);
-        EACH_ROW(ADD)
+        EACH_ROW(ADD_PACKED_32)
     }
-    EACH_ROW(KEEP)
-#undef ZERO
-#undef ADD
-#undef KEEP
+    EACH_ROW(KEEP_32)
 }
 
-/* The first 16 columns alone: tile[i] gets row i. */
+/* The first 16 columns alone. */
 static inline void multiply_16(int count, const __global float *restrict a, const __local float *restrict b,
                                float16 tile[16]) {
-#define ZERO(I) float16 low##I = 0.0f;
-#define ADD(I) low##I = FMA((float16)(a[I]), b_low, low##I);
-#define KEEP(I) tile[I] = low##I, tile[8 + I] = 0.0f;
-    EACH_ROW(ZERO)
+    EACH_ROW(START_16)
     for (int s = 0; s < count; s++, a += TILE_ROWS, b += TILE_COLUMNS) {
         const float16 b_low = vload16(0, b);
-        EACH_ROW(ADD)
+        EACH_ROW(ADD_PACKED_16)
     }
-    EACH_ROW(KEEP)
-#undef ZERO
-#undef ADD
-#undef KEEP
+    EACH_ROW(KEEP_16)
 }
 
 static inline void put_16(float16 value, __global float *to, bool add) {

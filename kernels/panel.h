@@ -31,73 +31,54 @@ static inline void bring(const ahead *next, int s) {
     FETCH(line + 16);
 }
 
-#define START(I) float16 low##I = 0.0f, high##I = 0.0f;
-#define KEEP(I) vstore16(low##I, 2 * I, tile), vstore16(high##I, 2 * I + 1, tile);
-#define ADD_PRODUCT(I, A)                                                                                              \
-    {                                                                                                                  \
-        const float16 factor = (float16)(A);                                                                           \
-        low##I = FMA(factor, b_low, low##I);                                                                           \
-        high##I = FMA(factor, b_high, high##I);                                                                        \
-    }
+#define STORE_16(I) vstore16(low##I, 2 * I, tile);
+#define STORE_32(I) vstore16(low##I, 2 * I, tile), vstore16(high##I, 2 * I + 1, tile);
 
 /* A packed: the 8 factors of a step lie together. Row i of the product goes to tile + 32 * i,
  * which is local memory: what is private is taken for registers by some compilers, which have no addresses. */
 static inline void multiply_panel(int count, const __global float *restrict a, const __local float *restrict b,
                                   __local float *restrict tile, ahead *next) {
-#define ADD(I) ADD_PRODUCT(I, a[I])
-    EACH_ROW(START)
+    EACH_ROW(START_32)
     for (int s = 0; s < count; s++, a += TILE_ROWS, b += TILE_COLUMNS) {
         const float16 b_low = vload16(0, b), b_high = vload16(1, b);
         bring(next, s);
-        EACH_ROW(ADD)
+        EACH_ROW(ADD_PACKED_32)
     }
-    EACH_ROW(KEEP)
+    EACH_ROW(STORE_32)
     next->at += count;
-#undef ADD
 }
 
 /* A where it lies: element (row, step) at row * row_step + step * k_step; rows after LAST repeat it. */
 static inline void multiply_rows(int count, const __global float *restrict a, int row_step, int k_step, int last,
                                  const __local float *restrict b, __local float *restrict tile, ahead *next) {
-#define ROW(I) const __global float *row##I = a + (size_t)min(I, last) * row_step;
-#define ADD(I) ADD_PRODUCT(I, row##I[at])
     EACH_ROW(ROW)
-    EACH_ROW(START)
+    EACH_ROW(START_32)
     size_t at = 0;
     for (int s = 0; s < count; s++, at += k_step, b += TILE_COLUMNS) {
         const float16 b_low = vload16(0, b), b_high = vload16(1, b);
         bring(next, s);
-        EACH_ROW(ADD)
+        EACH_ROW(ADD_ROW_32)
     }
-    EACH_ROW(KEEP)
+    EACH_ROW(STORE_32)
     next->at += count;
-#undef ADD
 }
 
 /* The same for the panel's first 16 columns alone. */
 static inline void multiply_half(int count, const __global float *restrict a, int row_step, int k_step, int last,
                                  const __local float *restrict b, __local float *restrict tile, ahead *next) {
-#define START_HALF(I) float16 low##I = 0.0f;
-#define ADD(I) low##I = FMA((float16)(row##I[at]), b_low, low##I);
-#define KEEP_HALF(I) vstore16(low##I, 2 * I, tile);
     EACH_ROW(ROW)
-    EACH_ROW(START_HALF)
+    EACH_ROW(START_16)
     size_t at = 0;
     for (int s = 0; s < count; s++, at += k_step, b += TILE_COLUMNS) {
         const float16 b_low = vload16(0, b);
         bring(next, s);
-        EACH_ROW(ADD)
+        EACH_ROW(ADD_ROW_16)
     }
-    EACH_ROW(KEEP_HALF)
+    EACH_ROW(STORE_16)
     next->at += count;
-#undef ADD
-#undef ROW
-#undef START_HALF
-#undef KEEP_HALF
 }
-#undef START
-#undef KEEP
-#undef ADD_PRODUCT
+#undef STORE_16
+#undef STORE_32
 
 /* Rows of A: packed panels of DEPTH steps (pack_a of gemm_packed.cl) where row_step is 0, else where they lie. */
 typedef struct factors {

@@ -3,11 +3,12 @@
  *
  * A work-item's elements are squares of 4 x 4, TILE_M / (ROWS / 4) rows and TILE_N / (COLUMNS / 4) columns apart: local
  * memory is read four floats at a time, neighbours beside each other. A tile lies step by step: line l (a row of A, a
- * column of B) of step s at s * PITCH + l; four floats of padding spread the steps over the banks. Of each tile there are
- * two: while one pair is multiplied the next is fetched into registers, then stored into the other, a barrier a tile.
+ * column of B) of step s at s * PITCH + l; four floats of padding spread the steps over the banks. Of each tile
+ * there are two: while one pair is multiplied the next is fetched into registers, then stored into the other, a
+ * barrier a tile.
  *
- * The host gives TILE_M, TILE_N, DEPTH, ROWS and COLUMNS (src/ops/tiles.c): ROWS and COLUMNS are 4 or 8, DEPTH, TILE_M and
- * TILE_N divide ITEMS or are multiples of it. */
+ * The host gives TILE_M, TILE_N, DEPTH, ROWS and COLUMNS (src/ops/tiles.c): ROWS and COLUMNS are 4 or 8, DEPTH,
+ * TILE_M and TILE_N divide ITEMS or are multiples of it. */
 #ifndef TILE_H
 #define TILE_H
 
@@ -34,7 +35,8 @@
 #define B_PIECES (TILE_N * DEPTH / ITEMS)
 
 /* Loops over what a work-item keeps in registers must disappear: registers have no addresses. Functions that must be
- * inlined have no `restrict` parameters and return no structs: Oclgrind 21.10 does not know what LLVM then says of them. */
+ * inlined have no `restrict` parameters and return no structs: Oclgrind 21.10 does not know what LLVM then says of
+ * them. */
 #define UNROLL _Pragma("unroll")
 #define INLINE static inline __attribute__((always_inline))
 #define GROUP_OF_ITEMS __attribute__((reqd_work_group_size(ITEMS, 1, 1)))

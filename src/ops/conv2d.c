@@ -3,8 +3,8 @@
  *       y[n,k,p,q] = sum over c,r,s of x[n,c, p*sh - top + r*dh, q*sw - left + s*dw] * w[k,c,r,s]
  *   conv2d_data_gradient    dy, w -> dx: dx[n,c,h,w] = sum over the k,p,q,r,s that read x[n,c,h,w] above of dy * w
  *   conv2d_filter_gradient  x, dy -> dw: dw[k,c,r,s] = sum over n,p,q of dy * x
- * in each of the G groups; outside the image x is 0. The three are the partial derivatives of one trilinear sum, so that
- * the gradient of each is built from the other two. */
+ * in each of the G groups; outside the image x is 0. The three are the partial derivatives of one trilinear sum, so
+ * that the gradient of each is built from the other two. */
 #include "ops/convolution.h"
 
 #include <stddef.h>
@@ -177,7 +177,8 @@ static void gradient_filter_gradient(clade_tape *tape, const clade_node *node, c
 
 /* ---- cases: the same geometries for the three rows ---- */
 
-/* N, groups, channels and filters of a group; H, W, P, Q; kernel; strides; padding top, left, bottom, right; dilations. */
+/* N, groups, channels and filters of a group; H, W, P, Q; kernel; strides; padding top, left, bottom, right;
+ * dilations. */
 #define GEOMETRIES(DO)                                                                                                 \
     DO("3 x 3 in the same size", 2, 1, 5, 9, 9, 11, 9, 11, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                               \
     DO("one channel", 3, 1, 1, 17, 10, 9, 8, 7, 3, 3, 1, 1, 0, 0, 0, 0, 1, 1)                                          \
@@ -208,18 +209,34 @@ static void gradient_filter_gradient(clade_tape *tape, const clade_node *node, c
     DO("1 x 1, more channels than a panel is deep", 2, 1, 300, 5, 6, 7, 6, 7, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1)            \
     DO("1 x 1, more filters than a block", 2, 1, 8, 75, 8, 20, 8, 20, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1)                    \
     DO("1 x 1, more pixels than a piece", 2, 1, 40, 6, 17, 19, 17, 19, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1)                   \
+    DO("1 x 1, more channels and filters than a panel is wide", 2, 1, 40, 50, 5, 7, 5, 7, 1, 1, 1, 1, 0, 0, 0, 0, 1,   \
+       1)                                                                                                              \
     DO("1 x 1 with strides over wide rows", 1, 2, 3, 4, 5, 75, 3, 38, 1, 1, 2, 2, 0, 0, 0, 0, 1, 1)                    \
     DO("depthwise, seven by seven", 2, 3, 1, 1, 7, 7, 7, 7, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                              \
     DO("depthwise over wide rows", 2, 2, 1, 1, 40, 37, 40, 37, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                           \
     DO("depthwise, three filters to a channel", 2, 4, 1, 3, 20, 21, 20, 21, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)              \
     DO("depthwise with strides over wide rows", 1, 3, 1, 2, 9, 75, 5, 38, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1)                \
+    DO("depthwise with stride 2, rows of twice the width", 2, 3, 1, 1, 9, 40, 5, 20, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1)     \
+    DO("depthwise with stride 2, padding left alone", 1, 2, 1, 1, 8, 64, 4, 32, 3, 3, 2, 2, 0, 1, 1, 0, 1, 1)          \
+    DO("depthwise 5 x 5", 2, 3, 1, 1, 9, 21, 9, 21, 5, 5, 1, 1, 2, 2, 2, 2, 1, 1)                                      \
+    DO("depthwise 5 x 5 with strides along rows", 1, 2, 1, 1, 8, 33, 8, 17, 5, 5, 1, 2, 2, 2, 2, 2, 1, 1)              \
+    DO("5 x 5 with unequal padding, several blocks", 3, 2, 5, 9, 17, 23, 18, 22, 5, 5, 1, 1, 4, 0, 1, 3, 1, 1)         \
+    DO("5 x 5 over wide rows", 1, 1, 17, 3, 5, 90, 3, 88, 5, 5, 1, 1, 1, 1, 1, 1, 1, 1)                                \
+    DO("depthwise with dilation down wide rows", 1, 2, 1, 1, 8, 20, 8, 20, 3, 3, 1, 1, 2, 1, 2, 1, 2, 1)               \
+    DO("depthwise with stride 2 and dilation down wide rows", 1, 2, 1, 1, 9, 64, 5, 32, 3, 3, 2, 2, 2, 1, 2, 1, 2, 1)  \
     DO("depthwise 5 x 4 with dilation", 2, 3, 1, 1, 12, 33, 8, 31, 5, 4, 1, 1, 2, 1, 2, 3, 2, 2)                       \
     DO("an image cut into blocks of rows", 1, 1, 1, 2, 41, 37, 41, 37, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                   \
     DO("an image cut into blocks of columns", 1, 1, 1, 1, 3, 2800, 3, 2800, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)              \
     DO("3 x 3 with unequal padding", 2, 1, 17, 9, 9, 11, 10, 11, 3, 3, 1, 1, 2, 0, 1, 2, 1, 1)                         \
     DO("3 x 3 with more padding than it reaches", 2, 1, 3, 4, 6, 7, 7, 9, 3, 3, 1, 1, 3, 3, 0, 1, 1, 1)                \
     DO("3 x 3 with channels and filters of several blocks", 1, 1, 70, 40, 6, 6, 6, 6, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)    \
-    DO("3 x 3 over a few rows of several images", 3, 1, 4, 6, 17, 18, 17, 18, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)
+    DO("3 x 3 over a few rows of several images", 3, 1, 4, 6, 17, 18, 17, 18, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)            \
+    DO("11 x 11 in several tiles", 3, 1, 3, 5, 40, 27, 38, 29, 11, 11, 1, 1, 5, 6, 3, 6, 1, 1)                         \
+    DO("19 x 17 in two groups", 1, 2, 2, 3, 50, 41, 32, 41, 19, 17, 1, 1, 0, 8, 0, 8, 1, 1)                            \
+    DO("a line of 25 taps", 2, 1, 3, 2, 1, 300, 1, 276, 1, 25, 1, 1, 0, 0, 0, 0, 1, 1)                                 \
+    DO("lines of 30 taps in several rows", 1, 2, 2, 3, 3, 700, 5, 690, 1, 30, 1, 1, 1, 7, 1, 12, 1, 1)                 \
+    DO("a column of 70 taps", 1, 1, 2, 3, 90, 3, 21, 3, 70, 1, 1, 1, 0, 0, 0, 0, 1, 1)                                 \
+    DO("a line of 260 taps", 1, 1, 1, 2, 1, 400, 1, 141, 1, 260, 1, 1, 0, 0, 0, 0, 1, 1)
 
 #define ATTRIBUTES(G, H, W, R, S, SH, SW, T, L, B, E, DH, DW)                                                          \
     &(const attributes) {                                                                                              \
@@ -310,17 +327,30 @@ static const clade_case filter_gradient_cases[] = { GEOMETRIES(FILTER_GRADIENT){
 /* ---- the rows ---- */
 
 static const clade_implementation *const implementations[] = {
-    &clade_conv2d_clblast,          &clade_conv2d_direct,
-    &clade_conv2d_winograd_gpu,     &clade_conv2d_implicit,
-    &clade_conv2d_pixels,           &clade_conv2d_pointwise,
-    &clade_conv2d_winograd,         &clade_conv2d_depthwise,
-    &clade_conv2d_depthwise_pixels, NULL,
+    &clade_conv2d_clblast,
+    &clade_conv2d_direct,
+    &clade_conv2d_winograd_gpu,
+    &clade_conv2d_implicit,
+    &clade_conv2d_pixels,
+    &clade_conv2d_pointwise,
+    &clade_conv2d_winograd,
+    &clade_conv2d_depthwise,
+    &clade_conv2d_depthwise_pixels,
+    &clade_conv2d_fft,
+    NULL,
 };
 
 static const clade_implementation *const filter_implementations[] = {
-    &clade_conv2d_clblast,          &clade_conv2d_direct,          &clade_conv2d_implicit,
-    &clade_conv2d_pixels,           &clade_conv2d_pointwise,       &clade_conv2d_depthwise,
-    &clade_conv2d_depthwise_pixels, &clade_conv2d_winograd_filter, NULL,
+    &clade_conv2d_clblast,
+    &clade_conv2d_direct,
+    &clade_conv2d_implicit,
+    &clade_conv2d_pixels,
+    &clade_conv2d_pointwise,
+    &clade_conv2d_depthwise,
+    &clade_conv2d_depthwise_pixels,
+    &clade_conv2d_winograd_filter,
+    &clade_conv2d_fft,
+    NULL,
 };
 
 #define ROW(NAME, ONNX, SCHEMA, WHAT, TAIL, IMPLEMENTATIONS)                                                           \
@@ -337,63 +367,3 @@ const clade_op clade_op_conv2d_data_gradient =
     ROW("conv2d_data_gradient", NULL, data_schema, data_gradient, 2, implementations);
 const clade_op clade_op_conv2d_filter_gradient =
     ROW("conv2d_filter_gradient", NULL, filter_schema, filter_gradient, 0, filter_implementations);
-
-/* ---- the builder's calls ---- */
-
-static clade_conv2d_options read_options(const clade_conv2d_options *options) {
-    clade_conv2d_options given = { 0 };
-    memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
-    for (int i = 0; i < 2; i++) {
-        if (given.stride[i] == 0) given.stride[i] = 1;
-        if (given.dilation[i] == 0) given.dilation[i] = 1;
-    }
-    if (given.groups == 0) given.groups = 1;
-    return given;
-}
-
-static clade_value convolve(const char *name, clade_value x, clade_value weight, const clade_conv2d_options *given) {
-    attributes a = { .groups = given->groups };
-    memcpy(a.stride, given->stride, sizeof a.stride);
-    memcpy(a.pad, given->pad, sizeof a.pad);
-    memcpy(a.dilation, given->dilation, sizeof a.dilation);
-    const clade_value inputs[] = { x, weight };
-    return clade_append(clade_graph_of(inputs, 2), &clade_op_conv2d, name, &a, inputs, 2);
-}
-
-clade_value clade_convolve2d(clade_value x, clade_value weight, const clade_conv2d_options *geometry) {
-    const clade_conv2d_options given =
-        geometry != NULL ? read_options(geometry) : read_options(&(clade_conv2d_options){ 0 });
-    return convolve("", x, weight, &given);
-}
-
-clade_value clade_conv2d_with(const clade_conv2d_options *options) {
-    const clade_conv2d_options given = read_options(options);
-    if (!clade_value_valid(given.x)) return given.x;
-    clade_graph *graph = given.x.graph;
-    const char *name = clade_graph_unique_name(graph, given.name, "conv2d");
-    const clade_type *x = clade_value_type(given.x);
-    const int64_t groups = given.groups, *kernel = given.kernel;
-    if (x->dims.rank != 4 || x->dims.size[1] < 1 || groups < 1 || x->dims.size[1] % groups != 0 || given.filters < 1 ||
-        given.filters % groups != 0 || kernel[0] < 1 || kernel[1] < 1)
-        return clade_invalid(
-            graph, CLADE_ERROR_ARGUMENT,
-            "conv2d %s of %s: expected x (N, C, H, W), a kernel of at least 1 x 1 and at least 1 filter, "
-            "C and filters divisible by groups; got %lld filters of %lld x %lld in %lld groups",
-            name, clade_type_text(graph, x), (long long)given.filters, (long long)kernel[0], (long long)kernel[1],
-            (long long)groups);
-
-    const int64_t channels = x->dims.size[1] / groups, taps = kernel[0] * kernel[1];
-    const clade_initializer msra = { .kind = CLADE_INITIALIZE_MSRA,
-                                     .fan_in = channels * taps,
-                                     .fan_out = given.filters / groups * taps };
-    clade_initializer zero = msra;
-    zero.kind = CLADE_INITIALIZE_CONSTANT;
-    clade_value weight =
-        clade_layer_state(graph, name, "weight", clade_shape(given.filters, channels, kernel[0], kernel[1]),
-                          CLADE_ROLE_WEIGHT, given.weight_initializer, msra);
-    clade_value y = convolve(name, given.x, weight, &given);
-    if (given.no_bias) return y;
-    clade_value bias = clade_layer_state(graph, name, "bias", clade_shape(given.filters), CLADE_ROLE_BIAS,
-                                         given.bias_initializer, zero);
-    return clade_bias(y, bias);
-}

@@ -66,7 +66,8 @@ static clade_status convert(const clade_site *site, clade_commands *commands, co
 }
 
 /* The products of IMAGES images: a batch over the images for each group, or over the groups for each image, whichever
- * takes fewer calls. STEP: floats from one group's matrix to the next one's; IMAGE: from one image's to the next one's. */
+ * takes fewer calls. STEP: floats from one group's matrix to the next one's; IMAGE: from one image's to the next
+ * one's. */
 typedef struct matrix_steps {
     int64_t a_step, b_step, c_step, a_image, b_image, c_image;
 } matrix_steps;

@@ -1,6 +1,6 @@
-/* Depthwise convolution, one channel to a group, and its gradients (kernels/conv_depthwise.cl): `depthwise` for CPU-like
- * devices, whole rows through local memory; `depthwise_pixels` for GPU-like ones, a work-item for each result. How the
- * work is cut depends on the sizes and the device's limits alone. */
+/* Depthwise convolution, one channel to a group, and its gradients: `depthwise` for CPU-like devices, whole rows
+ * (kernels/conv_depthwise.cl); `depthwise_pixels` for GPU-like ones, a work-item for each result
+ * (kernels/conv_depthwise_pixels.cl). How the work is cut depends on the sizes and the device's limits alone. */
 #include "ops/convolution.h"
 #include "ops/tiles.h"
 
@@ -13,54 +13,22 @@ enum {
     ENOUGH_GROUPS = 32,    /* to keep a CPU's cores evenly busy */
     ENOUGH_ITEMS = 32768,  /* to keep a GPU busy */
     SHORTEST_PART = 1024,  /* pixels of a part of the filter gradient on a GPU */
-    GROUP = 64,            /* work-items, a power of two */
-    MOST_ARGUMENTS = 32
+    GROUP = 64             /* work-items, a power of two */
 };
 
 /* ---- launches ---- */
 
-typedef struct launching {
-    clade_argument arguments[MOST_ARGUMENTS];
-    size_t count;
-} launching;
-
-static void add(launching *l, clade_argument argument) {
-    l->arguments[l->count++] = argument;
+/* The arguments begin with the row's inputs and OUT. */
+static clade_launching begin(const clade_site *site, const char *file, const char *kernel, const clade_buffer *out) {
+    return clade_launch_begin(site, file, kernel, site->in[0].buffer, site->in[1].buffer, out);
 }
 
-static void add_numbers(launching *l, const int64_t *numbers, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        add(l, clade_int_argument(numbers[i]));
-    }
-}
-
-static void add_buffers(launching *l, const clade_site *site, const clade_buffer *out) {
-    add(l, clade_buffer_argument(site->in[0].buffer));
-    add(l, clade_buffer_argument(site->in[1].buffer));
-    add(l, clade_buffer_argument(out));
-}
-
-static void add_tail(launching *l, const clade_site *site) {
-    clade_tail_arguments(site, l->arguments + l->count);
-    l->count += CLADE_TAIL_ARGUMENTS;
-}
-
-/* GROUPS of SIZE work-items. */
-static clade_status finish(const launching *l, const clade_site *site, clade_commands *commands, const char *kernel,
-                           const int64_t groups[3], int64_t size) {
-    return clade_commands_launch(
-        commands, &(clade_launch){
-                      .file = "conv_depthwise.cl",
-                      .options = site->device->capabilities.is_cpu ? "-DFAST_FMA" : NULL,
-                      .kernel = kernel,
-                      .label = site->label,
-                      .global = { (size_t)(groups[0] * size), (size_t)groups[1], (size_t)groups[2] },
-                      .local = { (size_t)size, 1, 1 },
-                      .arguments = l->arguments,
-                      .argument_count = l->count,
-                      .flops = clade_convolution_flops(site),
-                      .bytes = 4.0 * (double)(site->in[0].count + site->in[1].count + site->out[0].count),
-                  });
+/* X x Y x Z groups of SIZE work-items. */
+static clade_status finish(clade_launching *l, const clade_site *site, clade_commands *commands, int64_t x, int64_t y,
+                           int64_t z, int64_t size) {
+    clade_launch_count(l, site);
+    l->launch.local[0] = (size_t)size;
+    return clade_launch_finish(l, commands, x * size, y, z);
 }
 
 /* ---- CPU-like devices ---- */
@@ -118,19 +86,17 @@ static clade_status record_planes(const clade_site *site, clade_commands *comman
     const bool data = site->node->op == &clade_op_conv2d_data_gradient;
     const plan p = plan_of(site, c);
     const int64_t channels = c->groups * (data ? 1 : c->filters);
-    launching l = { .count = 0 };
-    add_buffers(&l, site, site->out[0].buffer);
-    add(&l, clade_local_argument(p.bytes));
-    add(&l, clade_local_argument(column_bytes(c)));
+    clade_launching l = begin(site, "conv_depthwise.cl", "planes", site->out[0].buffer);
+    clade_launch_add(&l, clade_local_argument(p.bytes));
+    clade_launch_add(&l, clade_local_argument(column_bytes(c)));
     const int64_t numbers[] = {
         channels,     p.sources,      p.share,        p.source[0], p.source[1], p.result[0], p.result[1],
         c->kernel[0], c->kernel[1],   p.stride[0],    p.stride[1], p.insert[0], p.insert[1], p.pad[0],
         p.pad[1],     c->dilation[0], c->dilation[1], p.pitch,     p.phases,    p.row_block, data,
     };
-    add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
-    add_tail(&l, site);
-    const int64_t groups[3] = { clade_blocks(p.result[0], p.row_block), c->batch * channels, 1 };
-    return finish(&l, site, commands, "planes", groups, 1);
+    clade_launch_add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
+    clade_launch_add_tail(&l, site);
+    return finish(&l, site, commands, clade_blocks(p.result[0], p.row_block), c->batch * channels, 1, 1);
 }
 
 /* The filter gradient's: parts of so many images. */
@@ -150,20 +116,19 @@ static size_t total_bytes(const clade_convolution *c) {
 static clade_status record_filter(const clade_site *site, clade_commands *commands, const clade_convolution *c) {
     const plan p = plan_of(site, c);
     const int64_t images = part_images(c), parts = clade_blocks(c->batch, images), filters = c->groups * c->filters;
-    launching l = { .count = 0 };
-    add_buffers(&l, site, parts > 1 ? site->workspace[0] : site->out[0].buffer);
-    add(&l, clade_local_argument(p.bytes));
-    add(&l, clade_local_argument(gradient_bytes(c, &p)));
-    add(&l, clade_local_argument(total_bytes(c)));
-    add(&l, clade_local_argument(column_bytes(c)));
+    clade_launching l =
+        begin(site, "conv_depthwise.cl", "filter_gradient", parts > 1 ? site->workspace[0] : site->out[0].buffer);
+    clade_launch_add(&l, clade_local_argument(p.bytes));
+    clade_launch_add(&l, clade_local_argument(gradient_bytes(c, &p)));
+    clade_launch_add(&l, clade_local_argument(total_bytes(c)));
+    clade_launch_add(&l, clade_local_argument(column_bytes(c)));
     const int64_t numbers[] = {
         c->batch,       filters,      c->filters,   c->image[0],  c->image[1], c->out[0], c->out[1],
         c->kernel[0],   c->kernel[1], c->stride[0], c->stride[1], c->pad[0],   c->pad[1], c->dilation[0],
         c->dilation[1], p.pitch,      p.phases,     p.row_block,  images,
     };
-    add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
-    const int64_t groups[3] = { filters, parts, 1 };
-    clade_status status = finish(&l, site, commands, "filter_gradient", groups, 1);
+    clade_launch_add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
+    clade_status status = finish(&l, site, commands, filters, parts, 1, 1);
     if (status != CLADE_OK || parts == 1) return status;
     return clade_tile_add_parts(site, commands, 0, parts, 1);
 }
@@ -228,36 +193,36 @@ static int64_t part_pixels(const clade_site *site, const clade_convolution *c) {
     return clade_blocks(all, clade_larger(1, clade_smaller(ENOUGH_ITEMS / items, all / SHORTEST_PART)));
 }
 
-static void add_shape(launching *l, const clade_convolution *c) {
+/* SHAPE_PARAMETERS of the kernels for GPU-like devices. */
+static void add_shape(clade_launching *l, const clade_convolution *c) {
     const int64_t numbers[] = {
         c->batch,  c->groups * c->filters, c->filters,     c->image[0],  c->image[1],  c->out[0],
         c->out[1], c->kernel[0],           c->kernel[1],   c->stride[0], c->stride[1], c->pad[0],
         c->pad[1], c->dilation[0],         c->dilation[1],
     };
-    add_numbers(l, numbers, sizeof numbers / sizeof numbers[0]);
+    clade_launch_add_numbers(l, numbers, sizeof numbers / sizeof numbers[0]);
 }
 
 static clade_status record_pixels(const clade_site *site, clade_commands *commands, const clade_convolution *c) {
     const bool data = site->node->op == &clade_op_conv2d_data_gradient;
     const int64_t size = group_of(site), pixels = data ? c->image[0] * c->image[1] : c->pixels;
-    launching l = { .count = 0 };
-    add_buffers(&l, site, site->out[0].buffer);
+    clade_launching l =
+        begin(site, "conv_depthwise_pixels.cl", data ? "pixels_data" : "pixels_forward", site->out[0].buffer);
     add_shape(&l, c);
-    add_tail(&l, site);
-    const int64_t groups[3] = { clade_blocks(pixels, size), c->batch * c->groups * (data ? 1 : c->filters), 1 };
-    return finish(&l, site, commands, data ? "pixels_data" : "pixels_forward", groups, size);
+    clade_launch_add_tail(&l, site);
+    return finish(&l, site, commands, clade_blocks(pixels, size), c->batch * c->groups * (data ? 1 : c->filters), 1,
+                  size);
 }
 
 static clade_status record_pixels_filter(const clade_site *site, clade_commands *commands, const clade_convolution *c) {
     const int64_t size = group_of(site), pixels = part_pixels(site, c),
                   parts = clade_blocks(c->batch * c->pixels, pixels);
-    launching l = { .count = 0 };
-    add_buffers(&l, site, parts > 1 ? site->workspace[0] : site->out[0].buffer);
-    add(&l, clade_local_argument((size_t)size * sizeof(float)));
+    clade_launching l =
+        begin(site, "conv_depthwise_pixels.cl", "pixels_filter", parts > 1 ? site->workspace[0] : site->out[0].buffer);
+    clade_launch_add(&l, clade_local_argument((size_t)size * sizeof(float)));
     add_shape(&l, c);
-    add(&l, clade_int_argument(pixels));
-    const int64_t groups[3] = { c->taps, c->groups * c->filters, parts };
-    clade_status status = finish(&l, site, commands, "pixels_filter", groups, size);
+    clade_launch_add(&l, clade_int_argument(pixels));
+    clade_status status = finish(&l, site, commands, c->taps, c->groups * c->filters, parts, size);
     if (status != CLADE_OK || parts == 1) return status;
     return clade_tile_add_parts(site, commands, 0, parts, 1);
 }

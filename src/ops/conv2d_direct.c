@@ -1,13 +1,11 @@
-/* Convolution and its gradients on CPU-like devices: the implementation, which takes one of the ways of conv2d_direct.h,
- * and what those share. */
+/* Convolution and its gradients on CPU-like devices: the implementation, which takes one of the ways of
+ * conv2d_direct.h, and what those share. */
 #include "ops/conv2d_direct.h"
 
 #include <stdio.h>
 
-enum { SHAPE_ARGUMENTS = 16 };
-
-/* The configurations: bytes of local memory at most, which a core's second-level cache is to hold (how large that is OpenCL
- * does not say). One more for the data gradient goes the way that seems to cost more. */
+/* The configurations: bytes of local memory at most, which a core's second-level cache is to hold (how large that is
+ * OpenCL does not say). One more for the data gradient goes the way that seems to cost more. */
 static const size_t local_limits[] = { 512 << 10, 256 << 10, 896 << 10 };
 
 /* Those that differ on the site's device. */
@@ -37,55 +35,10 @@ void clade_direct_prefer(clade_direct_cut *best, const clade_direct_cut *t) {
     if (first || t->fits > best->fits || (t->fits == best->fits && t->cost < best->cost)) *best = *t;
 }
 
-clade_direct_launch clade_direct_begin(const clade_site *site, const char *file, const char *kernel,
-                                       const clade_buffer *from, const clade_buffer *with, const clade_buffer *to) {
-    clade_direct_launch l = { .launch = {
-                                  .file = file,
-                                  .options = site->device->capabilities.is_cpu ? "-DFAST_FMA" : NULL,
-                                  .kernel = kernel,
-                                  .label = site->label,
-                              } };
-    clade_direct_add(&l, clade_buffer_argument(from));
-    if (with != NULL) clade_direct_add(&l, clade_buffer_argument(with));
-    clade_direct_add(&l, clade_buffer_argument(to));
-    return l;
-}
-
-void clade_direct_add(clade_direct_launch *l, clade_argument argument) {
-    l->arguments[l->launch.argument_count++] = argument;
-}
-
-void clade_direct_add_numbers(clade_direct_launch *l, const int64_t numbers[], size_t count) {
-    for (size_t i = 0; i < count; i++)
-        clade_direct_add(l, clade_int_argument(numbers[i]));
-}
-
-void clade_direct_add_shape(clade_direct_launch *l, const clade_convolution *c) {
-    const int64_t shape[SHAPE_ARGUMENTS] = {
-        c->batch,  c->groups, c->channels,    c->filters,     c->image[0],  c->image[1],
-        c->out[0], c->out[1], c->kernel[0],   c->kernel[1],   c->stride[0], c->stride[1],
-        c->pad[0], c->pad[1], c->dilation[0], c->dilation[1],
-    };
-    clade_direct_add_numbers(l, shape, SHAPE_ARGUMENTS);
-}
-
-void clade_direct_add_tiles(clade_direct_launch *l, const clade_direct_cut *t) {
-    clade_direct_add(l, clade_local_argument(t->tile));
-    clade_direct_add(l, clade_local_argument(t->panel));
-    clade_direct_add(l, clade_local_argument(t->taps));
-}
-
-void clade_direct_add_tail(clade_direct_launch *l, const clade_site *site) {
-    clade_tail_arguments(site, l->arguments + l->launch.argument_count);
-    l->launch.argument_count += CLADE_TAIL_ARGUMENTS;
-}
-
-clade_status clade_direct_finish(clade_direct_launch *l, clade_commands *commands, int64_t x, int64_t y, int64_t z) {
-    l->launch.arguments = l->arguments;
-    l->launch.global[0] = (size_t)x;
-    l->launch.global[1] = (size_t)y;
-    l->launch.global[2] = (size_t)z;
-    return clade_commands_launch(commands, &l->launch);
+void clade_direct_add_tiles(clade_launching *l, const clade_direct_cut *t) {
+    clade_launch_add(l, clade_local_argument(t->tile));
+    clade_launch_add(l, clade_local_argument(t->panel));
+    clade_launch_add(l, clade_local_argument(t->taps));
 }
 
 /* ---- the implementation ---- */

@@ -1,14 +1,13 @@
 /* What the direct convolutions for CPU-like devices share: how work is cut into blocks that fit into local memory
- * (kernels/conv_tile.h), and launches in the making.
+ * (kernels/conv_tile.h).
  *
  * What is cut decides the order of additions, so it depends on the sizes, the configuration and the local memory alone,
- * never on the number of compute units. Of the ways to cut that fit, the one is taken that is estimated to cost least, in
- * clock cycles of a core that does one multiply-add of a vector in each. */
+ * never on the number of compute units. Of the ways to cut that fit, the one is taken that is estimated to cost
+ * least, in clock cycles of a core that does one multiply-add of a vector in each. */
 #ifndef CLADE_OPS_CONV2D_DIRECT_H
 #define CLADE_OPS_CONV2D_DIRECT_H
 
 #include "ops/convolution.h"
-#include "ops/tail.h"
 
 enum {
     CLADE_PANEL_ROWS = 8,
@@ -22,8 +21,8 @@ enum {
 static const double clade_load_cost = 0.5, clade_begin_cost = 300;
 
 /* Blocks: image_block whole images, or row_block rows or pixel_block pixels of one, or column_block columns of a row;
- * height_block: rows of dx, which take row_block output rows; tap_block: of a register tile. Zero where a way has no use
- * for one. */
+ * height_block: rows of dx, which take row_block output rows; tap_block: of a register tile. Zero where a way has no
+ * use for one. */
 typedef struct clade_direct_cut {
     int64_t image_block, pixel_block, row_block, column_block, height_block, channel_block, filter_block, tap_block;
     int64_t parts;
@@ -64,26 +63,7 @@ static inline int64_t clade_halve(int64_t value, int64_t multiple) {
     return half > multiple ? clade_smaller(clade_round_up(half, multiple), value) : half;
 }
 
-/* ---- launches ---- */
-
-enum { CLADE_DIRECT_ARGUMENTS = 48 };
-
-typedef struct clade_direct_launch {
-    clade_launch launch;
-    clade_argument arguments[CLADE_DIRECT_ARGUMENTS];
-} clade_direct_launch;
-
-/* With the buffers FROM, WITH (NULL: none) and TO as first arguments. */
-clade_direct_launch clade_direct_begin(const clade_site *site, const char *file, const char *kernel,
-                                       const clade_buffer *from, const clade_buffer *with, const clade_buffer *to);
-void clade_direct_add(clade_direct_launch *l, clade_argument argument);
-void clade_direct_add_numbers(clade_direct_launch *l, const int64_t numbers[], size_t count);
-/* SHAPE_PARAMETERS of kernels/conv_tile.h. */
-void clade_direct_add_shape(clade_direct_launch *l, const clade_convolution *c);
-/* The local memory of a tile, a panel and its taps. */
-void clade_direct_add_tiles(clade_direct_launch *l, const clade_direct_cut *t);
-/* TAIL_PARAMETERS of kernels/tail.h. */
-void clade_direct_add_tail(clade_direct_launch *l, const clade_site *site);
-clade_status clade_direct_finish(clade_direct_launch *l, clade_commands *commands, int64_t x, int64_t y, int64_t z);
+/* Adds the local memory of a tile, a panel and its taps. */
+void clade_direct_add_tiles(clade_launching *l, const clade_direct_cut *t);
 
 #endif

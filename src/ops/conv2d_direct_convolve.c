@@ -1,12 +1,15 @@
 /* Forward, and the data gradient as forward convolutions of dy, on CPU-like devices (kernels/conv_direct.cl).
  *
  * With stride S and dilation 1, row h of dx meets the taps r = rho + S * j of its phase rho = (h + pad) mod S, at row
- * p = (h + pad - rho) / S - j of dy. So the rows of a phase, counted by i, are a convolution of dy with the phase's taps
- * turned round, its padding being (taps - 1) - (first h + pad - rho) / S, which may be negative. With stride 1 there is one
- * phase and the dilation may be any. */
+ * p = (h + pad - rho) / S - j of dy. So the rows of a phase, counted by i, are a convolution of dy with the phase's
+ * taps turned round, its padding being (taps - 1) - (first h + pad - rho) / S, which may be negative. With stride 1
+ * there is one phase and the dilation may be any. */
 #include "ops/conv2d_direct.h"
 
-enum { SMALL_BLOCK = 64 /* pixels */ };
+enum {
+    SMALL_BLOCK = 64, /* pixels */
+    FEW_PIXELS = 256  /* for which packing the weights does not pay, though they are then read from many places */
+};
 
 /* Cycles: to copy a tap's 32 pixels into a panel, and to store 8 filters of 32 pixels, together or apart. */
 static const double pack_cost = 6, together_cost = 40, apart_cost = 500;
@@ -16,6 +19,7 @@ typedef struct piece {
     clade_convolution c;
     int64_t weight_steps[4], weight_first, group_step; /* of input 1: row, channel, tap_y, tap_x */
     int64_t prepared_first;                            /* floats */
+    int64_t weight_step;                               /* 0: packed; else rows lie so far apart, where they are */
     bool zero;                                         /* no tap meets these results */
     int64_t result_first, plane, row_step, column_step;
 } piece;
@@ -29,6 +33,7 @@ static piece forward_piece(const clade_convolution *c) {
         .c = *c,
         .weight_steps = { c->channels * c->taps, c->taps, c->kernel[1], 1 },
         .group_step = c->filters * c->channels * c->taps,
+        .weight_step = c->batch * c->pixels <= FEW_PIXELS ? c->channels * c->taps : 0,
         .plane = c->pixels,
         .row_step = c->out[1],
         .column_step = 1,
@@ -83,8 +88,9 @@ static bool next_piece(const clade_site *site, const clade_convolution *c, int64
 
 /* ---- blocks ---- */
 
-static bool whole_vectors(const clade_direct_cut *t) {
-    return t->column_block % CLADE_VECTOR == 0;
+/* Whether the pixels of a vector lie side by side in the tile, so that they are not packed first. */
+static bool whole_vectors(const piece *p, const clade_direct_cut *t) {
+    return t->column_block % CLADE_VECTOR == 0 && p->weight_step == 0;
 }
 
 static int64_t pixel_blocks(const clade_convolution *c, const clade_direct_cut *t) {
@@ -100,14 +106,14 @@ static void weigh(const clade_site *site, const piece *p, clade_direct_cut *t) {
     const int64_t pixels = t->image_block > 1 ? t->image_block * c->pixels : t->pixel_block;
     const int64_t loaded = t->image_block * t->channel_block * clade_direct_tile(c, t->row_block, t->column_block);
     t->tile = (size_t)(loaded + 2 * CLADE_SLACK) * sizeof(float);
-    t->panel = (size_t)((whole_vectors(t) ? 0 : steps * CLADE_PANEL_COLUMNS) + CLADE_SLACK) * sizeof(float);
+    t->panel = (size_t)((whole_vectors(p, t) ? 0 : steps * CLADE_PANEL_COLUMNS) + CLADE_SLACK) * sizeof(float);
     t->taps = (size_t)steps * sizeof(int32_t);
     t->fits = clade_direct_fits(site, t);
 
     const int64_t rest = pixels % CLADE_PANEL_COLUMNS;
     const double tiles = (double)(pixels / CLADE_PANEL_COLUMNS) + (rest == 0 ? 0 : rest <= CLADE_VECTOR ? 0.6 : 1);
     const double panels = (double)clade_blocks(clade_smaller(c->filters, t->filter_block), CLADE_PANEL_ROWS);
-    const double packing = whole_vectors(t) ? 0 : pack_cost * (double)steps;
+    const double packing = whole_vectors(p, t) ? 0 : pack_cost * (double)steps;
     const double store = p->column_step == 1 ? together_cost : apart_cost;
     const double block = tiles * (packing + panels * (2 * CLADE_PANEL_ROWS * (double)steps + store)) +
                          clade_load_cost * (double)loaded +
@@ -182,7 +188,7 @@ static size_t prepared_convolve(const clade_site *site, const clade_convolution 
     int64_t floats = 0;
     piece p;
     for (int64_t index = 0; next_piece(site, c, &index, &p);)
-        floats = p.prepared_first + packed_floats(&p.c);
+        if (p.weight_step == 0) floats = p.prepared_first + packed_floats(&p.c);
     return (size_t)floats * sizeof(float);
 }
 
@@ -191,35 +197,36 @@ static clade_status prepare_convolve(const clade_site *site, clade_commands *com
     piece p;
     for (int64_t index = 0; status == CLADE_OK && next_piece(site, c, &index, &p);) {
         if (p.c.pixels == 0) continue;
-        clade_direct_launch l =
-            clade_direct_begin(site, "conv_direct.cl", "pack_weights", site->in[1].buffer, NULL, site->prepared);
+        clade_launching l =
+            clade_launch_begin(site, "conv_direct.cl", "pack_weights", site->in[1].buffer, NULL, site->prepared);
         const int64_t numbers[] = { p.c.filters,       p.c.channels,      p.c.kernel[0],     p.c.kernel[1],
                                     p.weight_steps[0], p.weight_steps[1], p.weight_steps[2], p.weight_steps[3],
                                     p.weight_first,    p.group_step,      p.prepared_first,  p.zero };
-        clade_direct_add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
+        clade_launch_add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
         l.launch.local[1] = (size_t)clade_smaller(p.c.channels, 64);
         l.launch.bytes = 8.0 * (double)packed_floats(&p.c);
         status =
-            clade_direct_finish(&l, commands, clade_blocks(p.c.filters, CLADE_PANEL_ROWS), p.c.channels, p.c.groups);
+            clade_launch_finish(&l, commands, clade_blocks(p.c.filters, CLADE_PANEL_ROWS), p.c.channels, p.c.groups);
     }
     return status;
 }
 
 static clade_status record_piece(const clade_site *site, clade_commands *commands, const piece *p) {
     const clade_direct_cut t = cut_piece(site, p);
-    clade_direct_launch l =
-        clade_direct_begin(site, "conv_direct.cl", "convolve", site->in[0].buffer, site->prepared, site->out[0].buffer);
+    clade_launching l =
+        clade_launch_begin(site, "conv_direct.cl", "convolve", site->in[0].buffer,
+                           p->weight_step == 0 ? site->prepared : site->in[1].buffer, site->out[0].buffer);
     clade_direct_add_tiles(&l, &t);
-    clade_direct_add_shape(&l, &p->c);
+    clade_launch_add_shape(&l, &p->c);
     const int64_t numbers[] = { t.image_block,   t.pixel_block,  t.row_block,       t.column_block,
-                                t.channel_block, t.filter_block, p->prepared_first, p->result_first,
-                                p->plane,        p->row_step,    p->column_step };
-    clade_direct_add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
-    clade_direct_add_tail(&l, site);
+                                t.channel_block, t.filter_block, p->prepared_first, p->weight_step,
+                                p->result_first, p->plane,       p->row_step,       p->column_step };
+    clade_launch_add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
+    clade_launch_add_tail(&l, site);
     const double sums = (double)(p->c.batch * p->c.groups * p->c.filters * p->c.pixels);
     l.launch.flops = 2 * sums * (double)(p->c.channels * p->c.taps);
     l.launch.bytes = 4.0 * ((double)(site->in[0].count + packed_floats(&p->c)) + sums);
-    return clade_direct_finish(&l, commands, pixel_blocks(&p->c, &t), clade_blocks(p->c.filters, t.filter_block),
+    return clade_launch_finish(&l, commands, pixel_blocks(&p->c, &t), clade_blocks(p->c.filters, t.filter_block),
                                p->c.groups);
 }
 

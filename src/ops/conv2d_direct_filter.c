@@ -6,7 +6,8 @@ enum {
     ENOUGH_GROUPS = 16  /* to keep a CPU's cores evenly busy */
 };
 
-/* Cycles: for a float that is transposed into a panel, that the sums are added to, and that is added up over the parts. */
+/* Cycles: for a float that is transposed into a panel, that the sums are added to, and that is added up over the
+ * parts. */
 static const double transpose_cost = 0.5, add_cost = 0.25, part_cost = 2;
 
 static void set_local_memory(const clade_site *site, const clade_convolution *c, clade_direct_cut *t) {
@@ -21,8 +22,8 @@ static void set_local_memory(const clade_site *site, const clade_convolution *c,
     t->fits = clade_direct_fits(site, t);
 }
 
-/* Taps that the register tiles of FILTERS filters go through for TAPS, in tiles of TAP_BLOCK where two vectors of filters
- * are left: times the vectors, the multiply-adds of a pixel. */
+/* Taps that the register tiles of FILTERS filters go through for TAPS, in tiles of TAP_BLOCK where two vectors of
+ * filters are left: times the vectors, the multiply-adds of a pixel. */
 static int64_t multiply_adds(int64_t taps, int64_t filters, int64_t tap_block) {
     const int64_t wide = filters / (2 * CLADE_VECTOR), rest = filters % (2 * CLADE_VECTOR);
     int64_t sum = (wide + (rest > CLADE_VECTOR)) * 2 * clade_round_up(taps, tap_block);
@@ -97,26 +98,26 @@ static size_t filter_workspace(const clade_site *site, const clade_convolution *
 static clade_status record_add(const clade_site *site, clade_commands *commands, const clade_convolution *c,
                                const clade_direct_cut *t) {
     const int64_t rows = c->channels * c->taps;
-    clade_direct_launch l =
-        clade_direct_begin(site, "conv_filter.cl", "add_filter_parts", site->workspace[0], NULL, site->out[0].buffer);
+    clade_launching l =
+        clade_launch_begin(site, "conv_filter.cl", "add_filter_parts", site->workspace[0], NULL, site->out[0].buffer);
     const int64_t numbers[] = { c->groups, c->filters, rows, t->parts };
-    clade_direct_add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
+    clade_launch_add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
     l.launch.bytes = 4.0 * (double)(site->out[0].count * (t->parts + 1));
-    return clade_direct_finish(&l, commands, clade_blocks(rows, CLADE_VECTOR), clade_blocks(c->filters, CLADE_VECTOR),
+    return clade_launch_finish(&l, commands, clade_blocks(rows, CLADE_VECTOR), clade_blocks(c->filters, CLADE_VECTOR),
                                c->groups);
 }
 
 static clade_status record_filter(const clade_site *site, clade_commands *commands, const clade_convolution *c) {
     const clade_direct_cut t = cut_filter(site, c);
-    clade_direct_launch l = clade_direct_begin(site, "conv_filter.cl", "filter_gradient", site->in[0].buffer,
-                                               site->in[1].buffer, site->workspace[0]);
+    clade_launching l = clade_launch_begin(site, "conv_filter.cl", "filter_gradient", site->in[0].buffer,
+                                           site->in[1].buffer, site->workspace[0]);
     clade_direct_add_tiles(&l, &t);
-    clade_direct_add(&l, clade_local_argument(t.places));
-    clade_direct_add_shape(&l, c);
+    clade_launch_add(&l, clade_local_argument(t.places));
+    clade_launch_add_shape(&l, c);
     const int64_t blocks[] = { t.image_block, t.row_block, t.channel_block, t.filter_block, t.parts, t.tap_block };
-    clade_direct_add_numbers(&l, blocks, sizeof blocks / sizeof blocks[0]);
+    clade_launch_add_numbers(&l, blocks, sizeof blocks / sizeof blocks[0]);
     l.launch.flops = clade_convolution_flops(site);
-    clade_status status = clade_direct_finish(&l, commands, clade_blocks(c->channels, t.channel_block),
+    clade_status status = clade_launch_finish(&l, commands, clade_blocks(c->channels, t.channel_block),
                                               clade_blocks(c->filters, t.filter_block), c->groups * t.parts);
     return status == CLADE_OK ? record_add(site, commands, c, &t) : status;
 }

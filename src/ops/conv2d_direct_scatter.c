@@ -4,7 +4,7 @@
 
 enum {
     MOST_TAPS = 1024, /* of a block: rows of weights */
-    PACK_GROUP = 64   /* work-items that pack the weights together */
+    PACK_FILTERS = 32 /* whose weights a work-item packs */
 };
 
 /* Cycles: to copy a filter's 32 pixels into a panel, to add a product of 8 rows to the tile, and to store a float. */
@@ -76,27 +76,25 @@ static size_t prepared_scatter(const clade_site *site, const clade_convolution *
 static clade_status prepare_scatter(const clade_site *site, clade_commands *commands, const clade_convolution *c) {
     const clade_direct_cut t = cut_scatter(site, c);
     const int64_t panels = panels_of(c, &t);
-    clade_direct_launch l =
-        clade_direct_begin(site, "conv_scatter.cl", "pack_scattered", site->in[1].buffer, NULL, site->prepared);
+    clade_launching l =
+        clade_launch_begin(site, "conv_scatter.cl", "pack_scattered", site->in[1].buffer, NULL, site->prepared);
     const int64_t numbers[] = { c->filters, c->channels, c->taps, t.channel_block, panels };
-    clade_direct_add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
-    l.launch.local[1] = (size_t)clade_smaller(c->filters, PACK_GROUP);
+    clade_launch_add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
     l.launch.bytes = 8.0 * (double)site->in[1].count;
-    return clade_direct_finish(&l, commands, panels, c->filters, c->groups);
+    return clade_launch_finish(&l, commands, panels, clade_blocks(c->filters, PACK_FILTERS), c->groups);
 }
 
 static clade_status record_scatter(const clade_site *site, clade_commands *commands, const clade_convolution *c) {
     const clade_direct_cut t = cut_scatter(site, c);
-    clade_direct_launch l = clade_direct_begin(site, "conv_scatter.cl", "scatter_gradient", site->in[0].buffer,
-                                               site->prepared, site->out[0].buffer);
+    clade_launching l = clade_launch_begin(site, "conv_scatter.cl", "scatter_gradient", site->in[0].buffer,
+                                           site->prepared, site->out[0].buffer);
     clade_direct_add_tiles(&l, &t);
-    clade_direct_add_shape(&l, c);
+    clade_launch_add_shape(&l, c);
     const int64_t blocks[] = { t.image_block, t.height_block, t.row_block, t.channel_block, t.filter_block };
-    clade_direct_add_numbers(&l, blocks, sizeof blocks / sizeof blocks[0]);
-    clade_direct_add_tail(&l, site);
-    l.launch.flops = clade_convolution_flops(site);
-    l.launch.bytes = 4.0 * (double)(site->in[0].count + site->in[1].count + site->out[0].count);
-    return clade_direct_finish(&l, commands,
+    clade_launch_add_numbers(&l, blocks, sizeof blocks / sizeof blocks[0]);
+    clade_launch_add_tail(&l, site);
+    clade_launch_count(&l, site);
+    return clade_launch_finish(&l, commands,
                                clade_blocks(c->batch, t.image_block) * clade_blocks(c->image[0], t.height_block),
                                clade_blocks(c->channels, t.channel_block), c->groups);
 }

@@ -1,5 +1,6 @@
-/* Convolution and its gradients on GPU-like devices as tiled matrix products whose one matrix is gathered from the image
- * (kernels/conv_implicit.cl). It takes every geometry; with few filters or channels in a group most of a tile is idle. */
+/* Convolution and its gradients on GPU-like devices as tiled matrix products whose one matrix is gathered from the
+ * image (kernels/conv_implicit.cl). It takes every geometry; with few filters or channels in a group most of a tile
+ * is idle. */
 #include "ops/convolution.h"
 #include "ops/tiles.h"
 
@@ -7,9 +8,7 @@
 #include <stdio.h>
 
 enum {
-    SHORTEST_PART = 512, /* pixels of a part of the filter gradient */
-    SHAPE_ARGUMENTS = 16,
-    MOST_ARGUMENTS = 32,
+    SHORTEST_PART = 512 /* pixels of a part of the filter gradient */
 };
 
 static int64_t common_factor(int64_t a, int64_t b) {
@@ -42,79 +41,44 @@ static int64_t part_pixels_of(const clade_tile *tile, const clade_tiled_product 
 
 /* ---- launches ---- */
 
-typedef struct launching {
-    clade_argument arguments[MOST_ARGUMENTS];
-    size_t count;
-} launching;
-
-static void add(launching *l, clade_argument argument) {
-    l->arguments[l->count++] = argument;
+static clade_launching begin(const clade_site *site, const char *kernel, const clade_buffer *out,
+                             const clade_convolution *c) {
+    clade_launching l =
+        clade_launch_begin(site, "conv_implicit.cl", kernel, site->in[0].buffer, site->in[1].buffer, out);
+    clade_launch_add_shape(&l, c);
+    return l;
 }
 
-static void add_shape(launching *l, const clade_convolution *c) {
-    const int64_t shape[SHAPE_ARGUMENTS] = {
-        c->batch,  c->groups, c->channels,    c->filters,     c->image[0],  c->image[1],
-        c->out[0], c->out[1], c->kernel[0],   c->kernel[1],   c->stride[0], c->stride[1],
-        c->pad[0], c->pad[1], c->dilation[0], c->dilation[1],
-    };
-    for (int i = 0; i < SHAPE_ARGUMENTS; i++) {
-        add(l, clade_int_argument(shape[i]));
-    }
-}
-
-static void add_tail(launching *l, const clade_site *site) {
-    clade_tail_arguments(site, l->arguments + l->count);
-    l->count += CLADE_TAIL_ARGUMENTS;
-}
-
-static clade_status launch(const clade_site *site, clade_commands *commands, const char *kernel, const launching *l,
-                           const clade_tile *tile, const clade_tiled_product *p, int64_t parts) {
-    const size_t items = (size_t)clade_tile_items(tile);
+static clade_status finish(clade_launching *l, const clade_site *site, clade_commands *commands, const clade_tile *tile,
+                           const clade_tiled_product *p, int64_t parts) {
+    const int64_t items = clade_tile_items(tile);
     char options[128];
     clade_tile_options(tile, site, options);
-    return clade_commands_launch(
-        commands, &(clade_launch){
-                      .file = "conv_implicit.cl",
-                      .options = options,
-                      .kernel = kernel,
-                      .label = site->label,
-                      .global = { (size_t)clade_blocks(p->n, tile->n) * items, (size_t)clade_blocks(p->m, tile->m),
-                                  (size_t)(p->count * parts) },
-                      .local = { items, 1, 1 },
-                      .local_memory = (size_t)clade_tile_local_memory(tile),
-                      .arguments = l->arguments,
-                      .argument_count = l->count,
-                      .flops = clade_convolution_flops(site),
-                      .bytes = 4.0 * (double)(site->in[0].count + site->in[1].count + site->out[0].count * parts),
-                  });
+    clade_launch_count(l, site);
+    l->launch.options = options;
+    l->launch.local[0] = (size_t)items;
+    l->launch.local_memory = (size_t)clade_tile_local_memory(tile);
+    return clade_launch_finish(l, commands, clade_blocks(p->n, tile->n) * items, clade_blocks(p->m, tile->m),
+                               p->count * parts);
 }
 
 static clade_status record_planes(const clade_site *site, clade_commands *commands, const clade_convolution *c) {
     const clade_tiled_product p = product_of(site, c);
     const bool forward = site->node->op == &clade_op_conv2d;
-    launching l = { .count = 0 };
-    add(&l, clade_buffer_argument(site->in[0].buffer));
-    add(&l, clade_buffer_argument(site->in[1].buffer));
-    add(&l, clade_buffer_argument(site->out[0].buffer));
-    add_shape(&l, c);
-    for (int i = 0; i < 2 && !forward; i++) {
-        add(&l, clade_int_argument(c->stride[i] / common_factor(c->stride[i], c->dilation[i])));
-    }
-    add_tail(&l, site);
-    return launch(site, commands, forward ? "forward" : "data_gradient", &l, clade_tile_for(site, &p), &p, 1);
+    clade_launching l = begin(site, forward ? "forward" : "data_gradient", site->out[0].buffer, c);
+    for (int i = 0; i < 2 && !forward; i++)
+        clade_launch_add(&l, clade_int_argument(c->stride[i] / common_factor(c->stride[i], c->dilation[i])));
+    clade_launch_add_tail(&l, site);
+    return finish(&l, site, commands, clade_tile_for(site, &p), &p, 1);
 }
 
 static clade_status record_filter(const clade_site *site, clade_commands *commands, const clade_convolution *c) {
     const clade_tiled_product p = product_of(site, c);
     const clade_tile *tile = clade_tile_for(site, &p);
     const int64_t part_pixels = part_pixels_of(tile, &p), parts = clade_blocks(p.depth, part_pixels);
-    launching l = { .count = 0 };
-    add(&l, clade_buffer_argument(site->in[0].buffer));
-    add(&l, clade_buffer_argument(site->in[1].buffer));
-    add(&l, clade_buffer_argument(parts > 1 ? site->workspace[0] : site->out[0].buffer));
-    add_shape(&l, c);
-    add(&l, clade_int_argument(part_pixels));
-    clade_status status = launch(site, commands, "filter_gradient", &l, tile, &p, parts);
+    clade_launching l = begin(site, "filter_gradient", parts > 1 ? site->workspace[0] : site->out[0].buffer, c);
+    clade_launch_add(&l, clade_int_argument(part_pixels));
+    clade_status status = finish(&l, site, commands, tile, &p, parts);
     if (status != CLADE_OK || parts == 1) return status;
     return clade_tile_add_parts(site, commands, 0, parts, 1);
 }

@@ -10,49 +10,21 @@ enum {
     ENOUGH_GROUPS = 32, /* to keep a CPU's cores evenly busy */
     MOST_PIXELS = 256,  /* of a block */
     FEWEST_PIXELS = 64,
+    FEW_PIXELS = 256,   /* for which packing the weights does not pay */
     MOST_OUTPUTS = 512, /* of a block: with K_BLOCK steps, half of a second-level cache */
     FEWEST_OUTPUTS = 64,
-    K_BLOCK = 256,
-    MOST_ARGUMENTS = 24
+    K_BLOCK = 256
 };
 
-/* ---- launches ---- */
+static const char file[] = "conv_pointwise.cl";
 
-typedef struct launching {
-    clade_argument arguments[MOST_ARGUMENTS];
-    size_t count;
-} launching;
-
-static void add(launching *l, clade_argument argument) {
-    l->arguments[l->count++] = argument;
-}
-
-static void add_numbers(launching *l, const int64_t *numbers, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        add(l, clade_int_argument(numbers[i]));
-    }
-}
-
-static void add_tail(launching *l, const clade_site *site, bool last) {
-    (last ? clade_tail_arguments : clade_tail_no_arguments)(site, l->arguments + l->count);
-    l->count += CLADE_TAIL_ARGUMENTS;
-}
-
-/* BYTES of memory traffic and FLOPS are for the profiler. */
-static clade_status finish(const launching *l, const clade_site *site, clade_commands *commands, const char *kernel,
-                           const int64_t global[3], double flops, double bytes) {
-    return clade_commands_launch(commands, &(clade_launch){
-                                               .file = "conv_pointwise.cl",
-                                               .options = clade_panels_options(site),
-                                               .kernel = kernel,
-                                               .label = site->label,
-                                               .global = { (size_t)global[0], (size_t)global[1], (size_t)global[2] },
-                                               .local = { 1, 1, 1 },
-                                               .arguments = l->arguments,
-                                               .argument_count = l->count,
-                                               .flops = flops,
-                                               .bytes = bytes,
-                                           });
+/* Of groups of one work-item. BYTES of memory traffic and FLOPS are for the profiler. */
+static clade_status finish(clade_launching *l, clade_commands *commands, const int64_t global[3], double flops,
+                           double bytes) {
+    l->launch.local[0] = 1;
+    l->launch.flops = flops;
+    l->launch.bytes = bytes;
+    return clade_launch_finish(l, commands, global[0], global[1], global[2]);
 }
 
 /* ---- strides: COMPACT is (batch, groups * channels, out) ---- */
@@ -72,31 +44,25 @@ static double stride_bytes(const clade_convolution *c) {
 
 static clade_status record_gather(const clade_site *site, clade_commands *commands, const clade_convolution *c,
                                   const clade_buffer *compact) {
-    launching l = { .count = 0 };
-    add(&l, clade_buffer_argument(site->in[0].buffer));
-    add(&l, clade_buffer_argument(compact));
     const int64_t planes = c->batch * c->groups * c->channels;
+    clade_launching l = clade_launch_begin(site, file, "gather", site->in[0].buffer, NULL, compact);
     const int64_t numbers[] = {
         planes, c->image[0], c->image[1], c->out[0], c->out[1], c->stride[0], c->stride[1],
     };
-    add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
-    const int64_t global[3] = { planes, 1, 1 };
-    return finish(&l, site, commands, "gather", global, 0, stride_bytes(c));
+    clade_launch_add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
+    return finish(&l, commands, (const int64_t[]){ planes, 1, 1 }, 0, stride_bytes(c));
 }
 
 static clade_status record_spread(const clade_site *site, clade_commands *commands, const clade_convolution *c,
                                   const clade_buffer *compact) {
-    launching l = { .count = 0 };
     const int64_t channels = c->groups * c->channels;
-    add(&l, clade_buffer_argument(compact));
-    add(&l, clade_buffer_argument(site->out[0].buffer));
+    clade_launching l = clade_launch_begin(site, file, "spread", compact, NULL, site->out[0].buffer);
     const int64_t numbers[] = {
         c->batch * channels, channels, c->image[0], c->image[1], c->out[0], c->out[1], c->stride[0], c->stride[1],
     };
-    add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
-    add_tail(&l, site, true);
-    const int64_t global[3] = { c->batch * channels, 1, 1 };
-    return finish(&l, site, commands, "spread", global, 0, stride_bytes(c));
+    clade_launch_add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
+    clade_launch_add_tail(&l, site);
+    return finish(&l, commands, (const int64_t[]){ c->batch * channels, 1, 1 }, 0, stride_bytes(c));
 }
 
 /* ---- conv2d and its data gradient ---- */
@@ -114,6 +80,11 @@ static clade_rows weight_rows(const clade_site *site, const clade_convolution *c
     };
 }
 
+/* The rows of the data gradient's weights lie across those of memory: these are packed in any case. */
+static bool packs(const clade_site *site, const clade_convolution *c) {
+    return site->node->op != &clade_op_conv2d || c->batch * c->pixels > FEW_PIXELS;
+}
+
 static int64_t deepest(const clade_site *site) {
     const size_t step = CLADE_PANEL_COLUMNS * sizeof(float);
     return clade_smaller(K_BLOCK, (int64_t)(site->device->capabilities.local_memory / 2 / step));
@@ -124,7 +95,8 @@ static int64_t halve(int64_t value, int64_t multiple) {
 }
 
 static clade_status record_planes(const clade_site *site, clade_commands *commands, const clade_convolution *c,
-                                  const clade_buffer *in, const clade_buffer *out, bool last) {
+                                  const clade_buffer *out, bool last) {
+    const bool forward = site->node->op == &clade_op_conv2d;
     const clade_rows rows = weight_rows(site, c);
     const int64_t all_pixels = c->batch * c->pixels, k_block = clade_smaller(deepest(site), rows.depth);
     int64_t pixel_block = clade_smaller(MOST_PIXELS, clade_round_up(all_pixels, CLADE_PANEL_COLUMNS));
@@ -137,32 +109,37 @@ static clade_status record_planes(const clade_site *site, clade_commands *comman
     while (pixel_block > CLADE_PANEL_COLUMNS && GROUPS < ENOUGH_GROUPS)
         pixel_block = halve(pixel_block, CLADE_PANEL_COLUMNS);
 #undef GROUPS
-    launching l = { .count = 0 };
-    add(&l, clade_buffer_argument(in));
-    add(&l, clade_buffer_argument(site->prepared));
-    add(&l, clade_buffer_argument(out));
-    add(&l, clade_local_argument(clade_panels_local(k_block)));
+    clade_launching l = clade_launch_begin(site, file, "planes", site->in[0].buffer,
+                                           packs(site, c) ? site->prepared : site->in[1].buffer, out);
+    if (!packs(site, c))
+        l.launch.options = clade_panels_options(site) != NULL ? "-DAS_THEY_LIE -DFAST_FMA" : "-DAS_THEY_LIE";
+    clade_launch_add(&l, clade_local_argument(clade_panels_local(k_block)));
     const int64_t numbers[] = {
-        c->groups, rows.depth, rows.rows, c->pixels, all_pixels, pixel_block, output_block, k_block,
+        c->groups,
+        rows.depth,
+        rows.rows,
+        c->pixels,
+        all_pixels,
+        pixel_block,
+        output_block,
+        k_block,
+        forward ? c->image[0] : c->out[0],
+        forward ? c->image[1] : c->out[1],
+        c->out[1],
+        forward ? c->stride[0] : 1,
+        forward ? c->stride[1] : 1,
     };
-    add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
-    add_tail(&l, site, last);
+    clade_launch_add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
+    (last ? clade_launch_add_tail : clade_launch_add_no_tail)(&l, site);
     const int64_t global[3] = { clade_blocks(all_pixels, pixel_block), clade_blocks(rows.rows, output_block),
                                 c->groups };
     const double bytes = 4.0 * (double)(c->groups * (all_pixels * (rows.depth + rows.rows) + rows.depth * rows.rows));
-    return finish(&l, site, commands, "planes", global, clade_convolution_flops(site), bytes);
-}
-
-static clade_status record_forward(const clade_site *site, clade_commands *commands, const clade_convolution *c) {
-    if (!strided(c)) return record_planes(site, commands, c, site->in[0].buffer, site->out[0].buffer, true);
-    clade_status status = record_gather(site, commands, c, site->workspace[0]);
-    if (status == CLADE_OK) status = record_planes(site, commands, c, site->workspace[0], site->out[0].buffer, true);
-    return status;
+    return finish(&l, commands, global, clade_convolution_flops(site), bytes);
 }
 
 static clade_status record_data(const clade_site *site, clade_commands *commands, const clade_convolution *c) {
-    if (!strided(c)) return record_planes(site, commands, c, site->in[0].buffer, site->out[0].buffer, true);
-    clade_status status = record_planes(site, commands, c, site->in[0].buffer, site->workspace[0], false);
+    if (!strided(c)) return record_planes(site, commands, c, site->out[0].buffer, true);
+    clade_status status = record_planes(site, commands, c, site->workspace[0], false);
     if (status == CLADE_OK) status = record_spread(site, commands, c, site->workspace[0]);
     return status;
 }
@@ -203,13 +180,11 @@ static bool adds(const cut *t) {
 
 static clade_status record_add(const clade_site *site, clade_commands *commands, const clade_convolution *c,
                                const cut *t, const clade_buffer *parts) {
-    launching l = { .count = 0 };
-    add(&l, clade_buffer_argument(parts));
-    add(&l, clade_buffer_argument(site->out[0].buffer));
+    clade_launching l = clade_launch_begin(site, file, "add_filters", parts, NULL, site->out[0].buffer);
     const int64_t numbers[] = { t->rows, t->columns, c->groups, t->parts, t->turned };
-    add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
+    clade_launch_add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
     const int64_t global[3] = { clade_blocks(t->columns, 16), t->rows, c->groups };
-    return finish(&l, site, commands, "add_filters", global, 0, 4.0 * (double)(site->out[0].count * (t->parts + 1)));
+    return finish(&l, commands, global, 0, 4.0 * (double)(site->out[0].count * (t->parts + 1)));
 }
 
 static clade_status record_filter(const clade_site *site, clade_commands *commands, const clade_convolution *c) {
@@ -218,19 +193,16 @@ static clade_status record_filter(const clade_site *site, clade_commands *comman
     const clade_buffer *out = adds(&t) ? site->workspace[0] : site->out[0].buffer;
     clade_status status = strided(c) ? record_gather(site, commands, c, x) : CLADE_OK;
     if (status != CLADE_OK) return status;
-    launching l = { .count = 0 };
-    add(&l, clade_buffer_argument(t.turned ? x : dy));
-    add(&l, clade_buffer_argument(t.turned ? dy : x));
-    add(&l, clade_buffer_argument(out));
-    add(&l, clade_local_argument(clade_panels_local(t.piece_pixels)));
+    clade_launching l = clade_launch_begin(site, file, "filter_gradient", t.turned ? x : dy, t.turned ? dy : x, out);
+    clade_launch_add(&l, clade_local_argument(clade_panels_local(t.piece_pixels)));
     const int64_t numbers[] = { c->groups,      t.rows,        t.columns,   c->pixels,     t.pieces,
                                 t.piece_pixels, t.part_pieces, t.row_block, t.column_block };
-    add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
-    add_tail(&l, site, false);
+    clade_launch_add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
+    clade_launch_add_no_tail(&l, site);
     const int64_t global[3] = { clade_blocks(t.columns, t.column_block), clade_blocks(t.rows, t.row_block),
                                 c->groups * t.parts };
     const double bytes = 4.0 * (double)(site->in[0].count + site->in[1].count + site->out[0].count * t.parts);
-    status = finish(&l, site, commands, "filter_gradient", global, clade_convolution_flops(site), bytes);
+    status = finish(&l, commands, global, clade_convolution_flops(site), bytes);
     return status == CLADE_OK && adds(&t) ? record_add(site, commands, c, &t, out) : status;
 }
 
@@ -253,7 +225,8 @@ static double suitability(const clade_site *site) {
 
 static void workspace(const clade_site *site, size_t bytes[CLADE_MAX_WORKSPACES]) {
     const clade_convolution c = clade_convolution_at(site);
-    if (site->node->op != &clade_op_conv2d_filter_gradient) {
+    if (site->node->op == &clade_op_conv2d) return;
+    if (site->node->op == &clade_op_conv2d_data_gradient) {
         bytes[0] = compact_bytes(&c);
         return;
     }
@@ -266,7 +239,7 @@ static size_t prepared(const clade_site *site) {
     if (site->node->op == &clade_op_conv2d_filter_gradient) return 0;
     const clade_convolution c = clade_convolution_at(site);
     const clade_rows rows = weight_rows(site, &c);
-    return clade_panels_bytes(&rows);
+    return packs(site, &c) ? clade_panels_bytes(&rows) : 0;
 }
 
 static clade_status prepare(const clade_site *site, clade_commands *commands) {
@@ -277,7 +250,7 @@ static clade_status prepare(const clade_site *site, clade_commands *commands) {
 
 static clade_status record(const clade_site *site, clade_commands *commands) {
     const clade_convolution c = clade_convolution_at(site);
-    if (site->node->op == &clade_op_conv2d) return record_forward(site, commands, &c);
+    if (site->node->op == &clade_op_conv2d) return record_planes(site, commands, &c, site->out[0].buffer, true);
     if (site->node->op == &clade_op_conv2d_data_gradient) return record_data(site, commands, &c);
     return record_filter(site, commands, &c);
 }

@@ -1,7 +1,7 @@
-/* Convolution by Winograd's F(4 x 4, 3 x 3) or F(2 x 2, 3 x 3) on GPU-like devices (kernels/conv_winograd_gpu.cl): forward,
- * and the data gradient as a convolution of dy with turned weights. The weights are transformed once for all runs in
- * which they stay the same. */
-#include "ops/convolution.h"
+/* Convolution by Winograd's F(4 x 4, 3 x 3) or F(2 x 2, 3 x 3) on GPU-like devices (kernels/conv_winograd_gpu.cl):
+ * forward, and the data gradient as a convolution of dy with turned weights. The weights are transformed once for all
+ * runs in which they stay the same. */
+#include "ops/conv2d_winograd.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -22,8 +22,7 @@ static const blocking blockings[] = {
 enum {
     BLOCKINGS = sizeof blockings / sizeof blockings[0],
     BLOCK = 8, /* lines, and tiles, of a work-item */
-    TAPS = 9,
-    OWN_ARGUMENTS = 13,
+    TAPS = 9
 };
 
 static int64_t points_of(const blocking *b) {
@@ -97,12 +96,13 @@ static int64_t line_tiles(const blocking *b, const planes *p) {
     return clade_blocks(p->lines, b->lines);
 }
 
-static clade_launch launch_of(const clade_site *site, const blocking *b, const char *kernel, char options[128]) {
+static void write_options(const clade_site *site, const blocking *b, char options[128]) {
     snprintf(options, 128, "-DOUT=%lld -DTILE_K=%lld -DTILE_T=%lld -DCHUNK=%lld%s", (long long)b->out,
              (long long)b->lines, (long long)b->tiles, (long long)b->chunk,
              site->device->capabilities.is_cpu ? " -DFAST_FMA" : "");
-    return (clade_launch){ .file = "conv_winograd_gpu.cl", .options = options, .kernel = kernel, .label = site->label };
 }
+
+static const char file[] = "conv_winograd_gpu.cl";
 
 /* ---- weights ---- */
 
@@ -117,47 +117,30 @@ static clade_status prepare(const clade_site *site, clade_commands *commands) {
     const clade_convolution c = clade_convolution_at(site);
     const planes p = planes_of(site, &c);
     const blocking *b = blocking_of(site);
+    clade_launching l = clade_launch_begin(site, file, "transform_weights", site->in[1].buffer, NULL, site->prepared);
+    const int64_t numbers[] = { p.lines, p.sources, c.groups, p.line_step, p.source_step, p.turned };
+    clade_launch_add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
     char options[128];
-    const clade_argument arguments[] = {
-        clade_buffer_argument(site->in[1].buffer),
-        clade_buffer_argument(site->prepared),
-        clade_int_argument(p.lines),
-        clade_int_argument(p.sources),
-        clade_int_argument(c.groups),
-        clade_int_argument(p.line_step),
-        clade_int_argument(p.source_step),
-        clade_int_argument(p.turned),
-    };
-    clade_launch launch = launch_of(site, b, "transform_weights", options);
-    launch.global[0] = (size_t)(line_tiles(b, &p) * b->lines);
-    launch.global[1] = (size_t)p.sources;
-    launch.global[2] = (size_t)c.groups;
-    launch.arguments = arguments;
-    launch.argument_count = sizeof arguments / sizeof arguments[0];
-    launch.bytes = 4.0 * (double)site->in[1].count + (double)prepared(site);
-    return clade_commands_launch(commands, &launch);
+    write_options(site, b, options);
+    l.launch.options = options;
+    l.launch.bytes = 4.0 * (double)site->in[1].count + (double)prepared(site);
+    return clade_launch_finish(&l, commands, line_tiles(b, &p) * b->lines, p.sources, c.groups);
 }
 
 /* ---- the implementation ---- */
 
 static bool applicable(const clade_site *site, char why[128]) {
     const clade_convolution c = clade_convolution_at(site);
-    const char *reason = NULL;
+    const int64_t pixels = clade_larger(c.image[0] * c.image[1], c.pixels);
+    const char *problem = clade_winograd_problem(&c, 3);
     if (site->node->op == &clade_op_conv2d_filter_gradient)
-        reason = "has no filter gradient";
-    else if (c.kernel[0] != 3 || c.kernel[1] != 3)
-        reason = "needs 3 x 3 taps";
-    else if (c.stride[0] != 1 || c.stride[1] != 1)
-        reason = "needs stride 1";
-    else if (c.dilation[0] != 1 || c.dilation[1] != 1)
-        reason = "needs dilation 1";
-    else if (clade_larger(c.image[0] * c.image[1], c.pixels) > INT_MAX / 2 ||
-             clade_larger(c.image[0] * c.image[1], c.pixels) * c.batch > INT_MAX / 2)
-        reason = "too many pixels";
-    else if (blocking_of(site) == NULL)
-        reason = "needs groups of 144 work-items and 18432 bytes of local memory, or 256 and 16384";
-    if (reason != NULL) snprintf(why, 128, "%s", reason);
-    return reason == NULL;
+        problem = "has no filter gradient";
+    else if (problem == NULL && (pixels > INT_MAX / 2 || pixels * c.batch > INT_MAX / 2))
+        problem = "too many pixels";
+    else if (problem == NULL && blocking_of(site) == NULL)
+        problem = "needs groups of 144 work-items and 18432 bytes of local memory, or 256 and 16384";
+    if (problem != NULL) snprintf(why, 128, "%s", problem);
+    return problem == NULL;
 }
 
 /* It pays where the transforms are shared by many lines and planes, and few pixels of the tiles lie outside. */
@@ -172,36 +155,21 @@ static clade_status record(const clade_site *site, clade_commands *commands) {
     const clade_convolution c = clade_convolution_at(site);
     const planes p = planes_of(site, &c);
     const blocking *b = blocking_of(site);
+    clade_launching l =
+        clade_launch_begin(site, file, "convolve", site->in[0].buffer, site->prepared, site->out[0].buffer);
+    const int64_t numbers[] = { c.batch,     c.groups,    p.sources,   p.lines,  p.source[0],
+                                p.source[1], p.result[0], p.result[1], p.pad[0], p.pad[1] };
+    clade_launch_add_numbers(&l, numbers, sizeof numbers / sizeof numbers[0]);
+    clade_launch_add_tail(&l, site);
     char options[128];
-    clade_argument arguments[OWN_ARGUMENTS + CLADE_TAIL_ARGUMENTS] = {
-        clade_buffer_argument(site->in[0].buffer),
-        clade_buffer_argument(site->prepared),
-        clade_buffer_argument(site->out[0].buffer),
-        clade_int_argument(c.batch),
-        clade_int_argument(c.groups),
-        clade_int_argument(p.sources),
-        clade_int_argument(p.lines),
-        clade_int_argument(p.source[0]),
-        clade_int_argument(p.source[1]),
-        clade_int_argument(p.result[0]),
-        clade_int_argument(p.result[1]),
-        clade_int_argument(p.pad[0]),
-        clade_int_argument(p.pad[1]),
-    };
-    clade_tail_arguments(site, arguments + OWN_ARGUMENTS);
+    write_options(site, b, options);
+    l.launch.options = options;
+    l.launch.local[0] = (size_t)items_of(b);
+    l.launch.local_memory = (size_t)local_bytes(b);
+    l.launch.flops = clade_convolution_flops(site);
+    l.launch.bytes = 4.0 * (double)(site->in[0].count + site->out[0].count) + (double)prepared(site);
     const int64_t tiles = c.batch * clade_blocks(p.result[0], b->out) * clade_blocks(p.result[1], b->out);
-    clade_launch launch = launch_of(site, b, "convolve", options);
-    launch.local[0] = (size_t)items_of(b);
-    launch.local[1] = launch.local[2] = 1;
-    launch.global[0] = (size_t)(clade_blocks(tiles, b->tiles) * items_of(b));
-    launch.global[1] = (size_t)line_tiles(b, &p);
-    launch.global[2] = (size_t)c.groups;
-    launch.arguments = arguments;
-    launch.argument_count = sizeof arguments / sizeof arguments[0];
-    launch.local_memory = (size_t)local_bytes(b);
-    launch.flops = clade_convolution_flops(site);
-    launch.bytes = 4.0 * (double)(site->in[0].count + site->out[0].count) + (double)prepared(site);
-    return clade_commands_launch(commands, &launch);
+    return clade_launch_finish(&l, commands, clade_blocks(tiles, b->tiles) * items_of(b), line_tiles(b, &p), c.groups);
 }
 
 const clade_implementation clade_conv2d_winograd_gpu = {

@@ -49,6 +49,63 @@ double clade_convolution_flops(const clade_site *site) {
     return 2.0 * (double)(c.batch * c.groups * c.filters) * (double)c.pixels * (double)(c.channels * c.taps);
 }
 
+/* ---- launches in the making ---- */
+
+clade_launching clade_launch_begin(const clade_site *site, const char *file, const char *kernel,
+                                   const clade_buffer *from, const clade_buffer *with, const clade_buffer *to) {
+    clade_launching l = { .launch = {
+                              .file = file,
+                              .options = site->device->capabilities.is_cpu ? "-DFAST_FMA" : NULL,
+                              .kernel = kernel,
+                              .label = site->label,
+                          } };
+    clade_launch_add(&l, clade_buffer_argument(from));
+    if (with != NULL) clade_launch_add(&l, clade_buffer_argument(with));
+    clade_launch_add(&l, clade_buffer_argument(to));
+    return l;
+}
+
+void clade_launch_add(clade_launching *l, clade_argument argument) {
+    l->arguments[l->launch.argument_count++] = argument;
+}
+
+void clade_launch_add_numbers(clade_launching *l, const int64_t numbers[], size_t count) {
+    for (size_t i = 0; i < count; i++)
+        clade_launch_add(l, clade_int_argument(numbers[i]));
+}
+
+void clade_launch_add_shape(clade_launching *l, const clade_convolution *c) {
+    const int64_t shape[] = {
+        c->batch,  c->groups, c->channels,    c->filters,     c->image[0],  c->image[1],
+        c->out[0], c->out[1], c->kernel[0],   c->kernel[1],   c->stride[0], c->stride[1],
+        c->pad[0], c->pad[1], c->dilation[0], c->dilation[1],
+    };
+    clade_launch_add_numbers(l, shape, sizeof shape / sizeof shape[0]);
+}
+
+void clade_launch_add_tail(clade_launching *l, const clade_site *site) {
+    clade_tail_arguments(site, l->arguments + l->launch.argument_count);
+    l->launch.argument_count += CLADE_TAIL_ARGUMENTS;
+}
+
+void clade_launch_add_no_tail(clade_launching *l, const clade_site *site) {
+    clade_tail_no_arguments(site, l->arguments + l->launch.argument_count);
+    l->launch.argument_count += CLADE_TAIL_ARGUMENTS;
+}
+
+void clade_launch_count(clade_launching *l, const clade_site *site) {
+    l->launch.flops = clade_convolution_flops(site);
+    l->launch.bytes = 4.0 * (double)(site->in[0].count + site->in[1].count + site->out[0].count);
+}
+
+clade_status clade_launch_finish(clade_launching *l, clade_commands *commands, int64_t x, int64_t y, int64_t z) {
+    l->launch.arguments = l->arguments;
+    l->launch.global[0] = (size_t)x;
+    l->launch.global[1] = (size_t)y;
+    l->launch.global[2] = (size_t)z;
+    return clade_commands_launch(commands, &l->launch);
+}
+
 /* ---- the whole: one loop over the trilinear sum; what the row puts out takes the product of the other two ---- */
 
 /* For output pixel (p, q) of filter K of group G in image N. ARRAY holds x, w, y. */

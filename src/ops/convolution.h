@@ -42,8 +42,33 @@ extern const clade_implementation clade_conv2d_pixels;    /* GPU-like devices; a
 extern const clade_implementation clade_conv2d_depthwise; /* CPU-like devices: groups of one channel */
 extern const clade_implementation clade_conv2d_depthwise_pixels; /* GPU-like devices: the same */
 extern const clade_implementation clade_conv2d_pointwise;       /* CPU-like devices: 1 x 1 kernels as matrix products */
-extern const clade_implementation clade_conv2d_winograd;        /* CPU-like devices: F(4 x 4, 3 x 3) */
-extern const clade_implementation clade_conv2d_winograd_filter; /* the same for the filter gradient */
+extern const clade_implementation clade_conv2d_winograd;        /* CPU-like devices: F(4 x 4, 3 x 3), F(2 x 2, 5 x 5) */
+extern const clade_implementation clade_conv2d_winograd_filter; /* 3 x 3 for the filter gradient */
+extern const clade_implementation clade_conv2d_fft;             /* Fourier transforms: large kernels, stride 1 */
+
+/* ---- their launches in the making ---- */
+
+enum { CLADE_LAUNCH_ARGUMENTS = 48 };
+
+typedef struct clade_launching {
+    clade_launch launch;
+    clade_argument arguments[CLADE_LAUNCH_ARGUMENTS];
+} clade_launching;
+
+/* With the buffers FROM, WITH (NULL: none) and TO as first arguments, and the options of a program without its own. */
+clade_launching clade_launch_begin(const clade_site *site, const char *file, const char *kernel,
+                                   const clade_buffer *from, const clade_buffer *with, const clade_buffer *to);
+void clade_launch_add(clade_launching *l, clade_argument argument);
+void clade_launch_add_numbers(clade_launching *l, const int64_t numbers[], size_t count);
+/* SHAPE_PARAMETERS of the kernels: all sizes of C but taps and pixels, in its order. */
+void clade_launch_add_shape(clade_launching *l, const clade_convolution *c);
+/* TAIL_PARAMETERS of kernels/tail.h: the site's, or that there is none. */
+void clade_launch_add_tail(clade_launching *l, const clade_site *site);
+void clade_launch_add_no_tail(clade_launching *l, const clade_site *site);
+/* For the profiler: the row's operations, and its arrays once each. */
+void clade_launch_count(clade_launching *l, const clade_site *site);
+/* Appends it, of X x Y x Z work-items. */
+clade_status clade_launch_finish(clade_launching *l, clade_commands *commands, int64_t x, int64_t y, int64_t z);
 
 /* ---- arithmetic that they share ---- */
 

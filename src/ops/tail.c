@@ -125,21 +125,22 @@ void clade_tail_no_arguments(const clade_site *site, clade_argument arguments[CL
 
 /* The tail alone, over sums that lie in the output: a work-item for up to PART elements of a plane. */
 static clade_status record_tail(const clade_site *site, clade_commands *commands) {
-    enum { PART = 4096, BUFFERS = 1, SIZES = 3 };
+    enum { PART = 4096, BUFFERS = 1, SIZES = 4 };
     const clade_array *y = &site->out[0];
     const bool is_cpu = site->device->capabilities.is_cpu;
     int64_t plane = 1;
     for (int32_t axis = 2; axis < y->rank; axis++) {
         plane *= y->size[axis];
     }
-    const int64_t part = is_cpu ? PART : 1, rows = y->count / plane;
+    const int64_t part = is_cpu ? PART : 1, row = plane > 1 ? plane : y->size[1], rows = y->count / row;
     clade_argument arguments[BUFFERS + CLADE_TAIL_ARGUMENTS + SIZES];
     arguments[0] = clade_buffer_argument(y->buffer);
     clade_tail_arguments(site, arguments + BUFFERS);
     clade_argument *sizes = arguments + BUFFERS + CLADE_TAIL_ARGUMENTS;
-    sizes[0] = clade_int_argument(y->size[1]);
-    sizes[1] = clade_int_argument(plane);
-    sizes[2] = clade_int_argument(part);
+    sizes[0] = clade_int_argument(rows);
+    sizes[1] = clade_int_argument(y->size[1]);
+    sizes[2] = clade_int_argument(plane);
+    sizes[3] = clade_int_argument(part);
     clade_launch launch = {
         .file = "tail.cl",
         .kernel = plane > 1 ? "planes" : "columns",
@@ -148,9 +149,8 @@ static clade_status record_tail(const clade_site *site, clade_commands *commands
         .argument_count = sizeof arguments / sizeof arguments[0],
         .bytes = 8.0 * (double)y->count,
     };
-    const int64_t row = plane > 1 ? plane : y->size[1];
     launch.global[0] = (size_t)((row + part - 1) / part);
-    launch.global[1] = (size_t)(plane > 1 ? rows : y->count / row);
+    launch.global[1] = (size_t)rows;
     if (is_cpu) launch.local[0] = launch.local[1] = 1;
     return clade_commands_launch(commands, &launch);
 }

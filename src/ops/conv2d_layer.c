@@ -1,0 +1,38 @@
+/* The builder's calls of 2-D convolution (clade/ops/convolution.h); its rows are in conv2d.c. */
+#include "ops/conv_layer.h"
+
+#include <string.h>
+
+static clade_conv_layer read_options(const clade_conv2d_options *options) {
+    clade_conv2d_options given = { 0 };
+    if (options != NULL) memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
+    clade_conv_layer layer = {
+        .what = "conv2d",
+        .axes = 2,
+        .x = given.x,
+        .filters = given.filters,
+        .groups = given.groups,
+        .padding = given.padding,
+        .flip = given.flip,
+        .no_bias = given.no_bias,
+        .weight_initializer = given.weight_initializer,
+        .bias_initializer = given.bias_initializer,
+        .name = given.name,
+    };
+    memcpy(layer.kernel, given.kernel, sizeof given.kernel);
+    memcpy(layer.stride, given.stride, sizeof given.stride);
+    memcpy(layer.pad, given.pad, sizeof given.pad);
+    memcpy(layer.dilation, given.dilation, sizeof given.dilation);
+    return layer;
+}
+
+clade_value clade_conv2d_with(const clade_conv2d_options *options) {
+    const clade_conv_layer layer = read_options(options);
+    return clade_conv_layer_build(&layer);
+}
+
+clade_value clade_convolve2d(clade_value x, clade_value weight, const clade_conv2d_options *geometry) {
+    clade_conv_layer layer = read_options(geometry);
+    layer.x = x;
+    return clade_conv_layer_convolve(&layer, "", weight, CLADE_NO_VALUE);
+}
