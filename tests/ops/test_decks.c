@@ -1,6 +1,6 @@
-/* The numbers that the lecture decks print, on a device: N1 to N5 of the mission. The decks count a convolution's bias and
- * planes as here; where one speaks of a true convolution (conv2), the filter is turned by 180 degrees first, since
- * clade_convolve2d is a correlation. */
+/* The numbers that the lecture decks print, on a device: N1 to N5 of the mission. The decks count a convolution's
+ * bias and planes as here; where one speaks of a true convolution (conv2), that is .flip, since clade_convolve2d is a
+ * correlation without it. */
 #include "clade/ops.h"
 #include "clade/session.h"
 #include "passes/passes.h"
@@ -30,17 +30,14 @@ static void fetch(fixture *f, const clade_binding_array *feeds, size_t feed_coun
     clade_session_free(session);
 }
 
-/* The correlation of X with W (one image), with PAD on every side, into OUT. */
-static void correlate(fixture *f, clade_dims x_dims, const float *x, clade_dims w_dims, const float *w, int64_t stride,
-                      int64_t pad, float *out, int64_t count) {
+/* X convolved by W (one image) into OUT. */
+static void convolve(fixture *f, clade_dims x_dims, const float *x, clade_dims w_dims, const float *w,
+                     const clade_conv2d_options *geometry, float *out, int64_t count) {
     clade_graph_free(f->graph);
     f->graph = clade_graph_new(f->context);
     clade_value image = clade_input(f->graph, "x", CLADE_F32, x_dims);
     clade_value filter = clade_input(f->graph, "w", CLADE_F32, w_dims);
-    clade_conv2d_options geometry = { .size = sizeof geometry,
-                                      .stride = { stride, stride },
-                                      .pad = { pad, pad, pad, pad } };
-    clade_value y = clade_convolve2d(image, filter, &geometry);
+    clade_value y = clade_convolve2d(image, filter, geometry);
     int64_t x_count = 1, w_count = 1;
     for (int i = 0; i < 4; i++) {
         x_count *= x_dims.size[i];
@@ -102,7 +99,9 @@ static void test_n1_with_the_padding_in_the_input(void **state) {
             memcpy(&padded[c][i + 1][1], n1_x[c][i], sizeof n1_x[c][i]);
         }
     }
-    correlate(f, clade_shape(1, 3, 7, 7), &padded[0][0][0], clade_shape(2, 3, 3, 3), &n1_w[0][0][0][0], 2, 0, out, 18);
+    const clade_conv2d_options geometry = { .size = sizeof geometry, .stride = { 2, 2 } };
+    convolve(f, clade_shape(1, 3, 7, 7), &padded[0][0][0], clade_shape(2, 3, 3, 3), &n1_w[0][0][0][0], &geometry, out,
+             18);
     for (int i = 0; i < 18; i++) {
         out[i] += n1_bias[i / 9];
     }
@@ -120,17 +119,16 @@ static void test_n2_conv2_full_valid_and_same_of_deck_004(void **state) {
     const float valid[] = { -3, 0, 4, 3 };
     const float same[] = { 0, -1, -1, -1, 0, -3, 0, 1, -1, 4, 3, -1, -2, 5, 1, 4 };
     const struct {
-        int64_t pad;
+        clade_padding padding;
         const float *expected;
         int count;
-    } shapes[] = { { 2, full, 36 }, { 0, valid, 4 }, { 1, same, 16 } };
-    float turned[9], out[36];
-    for (int i = 0; i < 9; i++) {
-        turned[i] = b[8 - i];
-    }
+    } shapes[] = { { CLADE_PADDING_FULL, full, 36 },
+                   { CLADE_PADDING_VALID, valid, 4 },
+                   { CLADE_PADDING_SAME, same, 16 } };
+    float out[36];
     for (int i = 0; i < 3; i++) {
-        correlate(f, clade_shape(1, 1, 4, 4), a, clade_shape(1, 1, 3, 3), turned, 1, shapes[i].pad, out,
-                  shapes[i].count);
+        const clade_conv2d_options conv2 = { .size = sizeof conv2, .padding = shapes[i].padding, .flip = true };
+        convolve(f, clade_shape(1, 1, 4, 4), a, clade_shape(1, 1, 3, 3), b, &conv2, out, shapes[i].count);
         assert_equal_floats(out, shapes[i].expected, shapes[i].count);
     }
 }
@@ -142,7 +140,7 @@ static void test_n3_first_cell_of_the_convolved_feature_of_deck_001(void **state
     const float image[] = { 1, 1, 1, 0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0 };
     const float filter[] = { 1, 0, 1, 0, 1, 0, 1, 0, 1 };
     float out[9];
-    correlate(f, clade_shape(1, 1, 5, 5), image, clade_shape(1, 1, 3, 3), filter, 1, 0, out, 9);
+    convolve(f, clade_shape(1, 1, 5, 5), image, clade_shape(1, 1, 3, 3), filter, NULL, out, 9);
     assert_true(out[0] == 4);
 }
 
@@ -210,24 +208,30 @@ static void test_n4_max_pool_halves_and_routes_back_to_the_maximum(void **state)
 
 static void test_n5_correlation_of_100_samples_with_25_gives_76(void **state) {
     fixture *f = *state;
-    float clip[100], beat[25], found[76];
+    float clip[100], beat[25], found[76], convolved[76];
     for (int i = 0; i < 100; i++) {
         clip[i] = (float)sin(0.7 * i) + (float)((i * 37) % 11) / 11.0f;
     }
     for (int i = 0; i < 25; i++) {
         beat[i] = (float)cos(0.3 * i) - (float)((i * 5) % 7) / 7.0f;
     }
-    clade_value x = clade_input(f->graph, "x", CLADE_F32, clade_shape(1, 1, 1, 100));
-    clade_value w = clade_input(f->graph, "w", CLADE_F32, clade_shape(1, 1, 1, 25));
-    clade_conv2d_options geometry = { .size = sizeof geometry };
-    assert_int_equal(clade_value_dims(clade_convolve2d(x, w, &geometry)).size[3], 76);
-    correlate(f, clade_shape(1, 1, 1, 100), clip, clade_shape(1, 1, 1, 25), beat, 1, 0, found, 76);
+    clade_value x = clade_input(f->graph, "x", CLADE_F32, clade_shape(1, 1, 100));
+    clade_value w = clade_input(f->graph, "w", CLADE_F32, clade_shape(1, 1, 25));
+    const clade_binding_array feeds[] = { { x, clip, 100 }, { w, beat, 25 } };
+    clade_value correlation = clade_convolve1d(x, w, NULL);
+    assert_int_equal(clade_value_dims(correlation).size[2], 76);
+    fetch(f, feeds, 2, correlation, found, 76);
     for (int n = 24; n < 100; n++) { /* the convolution of clip with the reversed beat, where it is whole */
         double sum = 0;
         for (int k = 0; k < 25; k++) {
             sum += (double)beat[24 - k] * (double)clip[n - k];
         }
         assert_true(fabs(sum - (double)found[n - 24]) < 1e-5);
+    }
+    const clade_conv1d_options turned = { .size = sizeof turned, .flip = true };
+    fetch(f, feeds, 2, clade_convolve1d(x, clade_reverse(w, 1u << 2), &turned), convolved, 76);
+    for (int i = 0; i < 76; i++) {
+        assert_true(fabs((double)convolved[i] - (double)found[i]) < 1e-5);
     }
 }
 

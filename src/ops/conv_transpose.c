@@ -1,0 +1,42 @@
+/* Transposed convolutions over one, two and three axes (clade/ops/convolution.h): the data gradient of a convolution
+ * whose filters are x's channels, y[n,k] += x[n,c] spread by w[c,k]; their gradients are that convolution's. */
+#include "ops/conv_layer.h"
+
+#include <string.h>
+
+/* What the options of all three say, whose arrays are of 1, 2 or 3 axes. */
+#define LAYER_OF(GIVEN, WHAT, COUNT)                                                                                   \
+    {                                                                                                                  \
+        .what = WHAT, .axes = COUNT, .transposed = true, .x = (GIVEN).x, .filters = (GIVEN).filters,                   \
+        .groups = (GIVEN).groups, .padding = (GIVEN).padding, .no_bias = (GIVEN).no_bias,                              \
+        .weight_initializer = (GIVEN).weight_initializer, .bias_initializer = (GIVEN).bias_initializer,                \
+        .name = (GIVEN).name                                                                                           \
+    }
+#define READ(COUNT)                                                                                                    \
+    static clade_conv_layer read_##COUNT(const clade_conv_transpose##COUNT##d_options *options) {                      \
+        clade_conv_transpose##COUNT##d_options given = { 0 };                                                          \
+        if (options != NULL) memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);     \
+        clade_conv_layer layer = LAYER_OF(given, "conv_transpose" #COUNT "d", COUNT);                                  \
+        memcpy(layer.kernel, &given.kernel, sizeof given.kernel);                                                      \
+        memcpy(layer.stride, &given.stride, sizeof given.stride);                                                      \
+        memcpy(layer.pad, &given.pad, sizeof given.pad);                                                               \
+        memcpy(layer.output_padding, &given.output_padding, sizeof given.output_padding);                              \
+        memcpy(layer.dilation, &given.dilation, sizeof given.dilation);                                                \
+        return layer;                                                                                                  \
+    }                                                                                                                  \
+                                                                                                                       \
+    clade_value clade_conv_transpose##COUNT##d_with(const clade_conv_transpose##COUNT##d_options *options) {           \
+        const clade_conv_layer layer = read_##COUNT(options);                                                          \
+        return clade_conv_layer_build(&layer);                                                                         \
+    }                                                                                                                  \
+                                                                                                                       \
+    clade_value clade_convolve_transpose##COUNT##d(clade_value x, clade_value weight,                                  \
+                                                   const clade_conv_transpose##COUNT##d_options *geometry) {           \
+        clade_conv_layer layer = read_##COUNT(geometry);                                                               \
+        layer.x = x;                                                                                                   \
+        return clade_conv_layer_convolve(&layer, "", weight, CLADE_NO_VALUE);                                          \
+    }
+
+READ(1)
+READ(2)
+READ(3)
