@@ -8,11 +8,11 @@
 
 static inline void max_of_window(__global const float *plane, int height, int width, int top, int left,
                                  __global float *y, __global int *where) {
-    const span rows = clip(top, KERNEL_H, height), columns = clip(left, KERNEL_W, width);
+    const span rows = clip(top, REACH_H, DILATION_H, height), columns = clip(left, REACH_W, DILATION_W, width);
     int at = rows.first * width + columns.first;
     float best = plane[at];
-    for (int i = rows.first; i < rows.last; i++) {
-        for (int j = columns.first; j < columns.last; j++) {
+    for (int i = rows.first; i < rows.last; i += DILATION_H) {
+        for (int j = columns.first; j < columns.last; j += DILATION_W) {
             const float value = plane[i * width + j];
             const int wins = WINS(value, best);
             best = wins ? value : best;
@@ -35,11 +35,13 @@ __kernel void max_pixels(__global const float *restrict x, __global float *restr
 /* dx[i,j] = the sum of dy over the windows that contain the cell and whose winner it is */
 static inline float max_gradient_of(__global const int *where, __global const float *dy, int i, int j, int width,
                                     int out_height, int out_width) {
-    const span rows = windows_over(i + PAD_H, KERNEL_H, STRIDE_H, out_height);
-    const span columns = windows_over(j + PAD_W, KERNEL_W, STRIDE_W, out_width);
+    const span rows = windows_over(i + PAD_H, REACH_H, STRIDE_H, out_height);
+    const span columns = windows_over(j + PAD_W, REACH_W, STRIDE_W, out_width);
     float sum = 0.0f;
     for (int p = rows.first; p < rows.last; p++) {
+        if (!has_cell(i + PAD_H, p, STRIDE_H, DILATION_H)) continue;
         for (int q = columns.first; q < columns.last; q++) {
+            if (!has_cell(j + PAD_W, q, STRIDE_W, DILATION_W)) continue;
             sum += where[p * out_width + q] == i * width + j ? dy[p * out_width + q] : 0.0f;
         }
     }
@@ -61,21 +63,24 @@ __kernel void max_pick(__global const int *restrict where, __global const float 
     const int q = (int)get_global_id(0), p = (int)get_global_id(1), plane = (int)get_global_id(2);
     if (q >= out_width || p >= out_height || plane >= planes) return;
     const size_t to = ((size_t)plane * out_height + p) * out_width + q;
-    const span rows = clip(p * STRIDE_H - PAD_H, KERNEL_H, height);
-    const span columns = clip(q * STRIDE_W - PAD_W, KERNEL_W, width);
+    const span rows = clip(p * STRIDE_H - PAD_H, REACH_H, DILATION_H, height);
+    const span columns = clip(q * STRIDE_W - PAD_W, REACH_W, DILATION_W, width);
     const int at = where[to], i = at / width, j = at - i * width;
-    const int inside = at >= 0 && i >= rows.first && i < rows.last && j >= columns.first && j < columns.last;
+    const int reached = at >= 0 && i >= rows.first && i < rows.last && j >= columns.first && j < columns.last;
+    const int inside = reached && has_cell(i + PAD_H, p, STRIDE_H, DILATION_H) &&
+                       has_cell(j + PAD_W, q, STRIDE_W, DILATION_W);
     y[to] = inside ? x[(size_t)plane * height * width + at] : 0.0f;
 }
 
-/* ---- average: the sum over the window's cells inside the plane, divided by the window's extent ---- */
+/* ---- average: the sum over the window's cells inside the plane, divided by the window's extent; with SUM and POWER
+ *      the other sums (pool_windows.h) ---- */
 
 static inline float sum_of_window(__global const float *plane, int height, int width, int top, int left) {
-    const span rows = clip(top, KERNEL_H, height), columns = clip(left, KERNEL_W, width);
+    const span rows = clip(top, REACH_H, DILATION_H, height), columns = clip(left, REACH_W, DILATION_W, width);
     float sum = 0.0f;
-    for (int i = rows.first; i < rows.last; i++) {
-        for (int j = columns.first; j < columns.last; j++) {
-            sum += plane[i * width + j];
+    for (int i = rows.first; i < rows.last; i += DILATION_H) {
+        for (int j = columns.first; j < columns.last; j += DILATION_W) {
+            sum += TERM(plane[i * width + j]);
         }
     }
     return sum;
@@ -87,18 +92,20 @@ __kernel void average_pixels(__global const float *restrict x, __global float *r
     if (q >= out_width || p >= out_height || plane >= planes) return;
     const int top = p * STRIDE_H - PAD_H, left = q * STRIDE_W - PAD_W;
     y[((size_t)plane * out_height + p) * out_width + q] =
-        sum_of_window(x + (size_t)plane * height * width, height, width, top, left) *
-        per_extent(top, left, EXTENT_ARGUMENTS);
+        ROOT(sum_of_window(x + (size_t)plane * height * width, height, width, top, left) *
+             per_extent(top, left, EXTENT_ARGUMENTS));
 }
 
 /* dx[i,j] = the sum of dy / extent over the windows that contain the cell */
 static inline float average_gradient_of(__global const float *dy, int i, int j, int out_height, int out_width,
                                         EXTENT_PARAMETERS) {
-    const span rows = windows_over(i + PAD_H, KERNEL_H, STRIDE_H, out_height);
-    const span columns = windows_over(j + PAD_W, KERNEL_W, STRIDE_W, out_width);
+    const span rows = windows_over(i + PAD_H, REACH_H, STRIDE_H, out_height);
+    const span columns = windows_over(j + PAD_W, REACH_W, STRIDE_W, out_width);
     float sum = 0.0f;
     for (int p = rows.first; p < rows.last; p++) {
+        if (!has_cell(i + PAD_H, p, STRIDE_H, DILATION_H)) continue;
         for (int q = columns.first; q < columns.last; q++) {
+            if (!has_cell(j + PAD_W, q, STRIDE_W, DILATION_W)) continue;
             sum += dy[p * out_width + q] * per_extent(p * STRIDE_H - PAD_H, q * STRIDE_W - PAD_W, EXTENT_ARGUMENTS);
         }
     }

@@ -7,9 +7,7 @@
  * count, and only at the ends of the array is it left unread.
  *
  * What depends on a flag is two functions of two names: compilers join two calls of one function before they look into
- * it, and the flag would be asked for in the innermost loop.
- *
- * ..._planes: windows that cover their plane, an item for some planes. */
+ * it, and the flag would be asked for in the innermost loop. */
 #include "lanes.h"
 #include "pool_windows.h"
 #include "vectors.h"
@@ -47,7 +45,7 @@ static inline int_lanes load_int_at(__global const int *x, int at, bounds b, boo
     return LOAD(0, values);
 }
 
-/* LANES numbers from AT + V on, STRIDE_W apart. */
+/* LANES numbers from AT + V on, STRIDE_W apart; V is a column of a window. */
 static inline lanes load_strided(__global const float *x, int at, int v, bounds b, bool safe) {
 #if STRIDE_W == 1
     return load_at(x, at + v, b, safe);
@@ -63,7 +61,7 @@ static inline lanes load_strided(__global const float *x, int at, int v, bounds 
     return LOAD(0, values);
 #endif
 }
-/* The most that it reads past AT + KERNEL_W. */
+/* The most that it reads past AT + REACH_W. */
 #define LOADED_PAST (LANES * STRIDE_W)
 
 /* The first COUNT lanes; COUNT may be more than LANES. */
@@ -107,13 +105,13 @@ static inline stretch stretch_at(int number, int end, int height, int width, int
 /* Whether all that load_strided() takes for these rows of windows is inside x. */
 static inline bool windows_are_safe(stretch s, int height, int width, bounds b) {
     const int first = max(s.first * STRIDE_H - PAD_H, 0) * width - PAD_W;
-    const int last = min((s.last - 1) * STRIDE_H - PAD_H + KERNEL_H, height) * width;
+    const int last = min((s.last - 1) * STRIDE_H - PAD_H + REACH_H, height) * width;
     return first >= b.low && last + LOADED_PAST <= b.high;
 }
 
 /* Whether none of windows Q to Q + LANES - 1, of COUNT, hangs over a side. */
 static inline bool none_hangs_over(int q, int count, int width) {
-    return q * STRIDE_W >= PAD_W && (min(q + LANES, count) - 1) * STRIDE_W - PAD_W + KERNEL_W <= width;
+    return q * STRIDE_W >= PAD_W && (min(q + LANES, count) - 1) * STRIDE_W - PAD_W + REACH_W <= width;
 }
 
 typedef struct winners {
@@ -129,11 +127,11 @@ static inline winners max_of_whole_windows(__global const float *x, int top, int
     w.best = load_strided(x, corner, 0, b, true);
     UNROLL
     for (int i = 0; i < KERNEL_H * KERNEL_W; i++) {
-        const int from = i / KERNEL_W * width + i % KERNEL_W;
-        const lanes value = load_strided(x, corner + i / KERNEL_W * width, i % KERNEL_W, b, true);
+        const int down = i / KERNEL_W * DILATION_H * width, v = i % KERNEL_W * DILATION_W;
+        const lanes value = load_strided(x, corner + down, v, b, true);
         const int_lanes wins = WINS(value, w.best);
         w.best = select(w.best, value, wins);
-        w.at = select(w.at, corner + from + COUNTING * STRIDE_W, wins);
+        w.at = select(w.at, corner + down + v + COUNTING * STRIDE_W, wins);
     }
     return w;
 }
@@ -141,10 +139,12 @@ static inline winners max_of_whole_windows(__global const float *x, int top, int
 static inline winners max_of_any_windows(__global const float *x, span rows, int left, int width, bounds b) {
     const int_lanes columns = left + COUNTING * STRIDE_W;
     winners w;
-    w.at = rows.first * width + max(columns, (int_lanes)(0));
+    w.at = rows.first * width + columns +
+           (max(-columns, (int_lanes)(0)) + (int_lanes)(DILATION_W - 1)) / (int_lanes)(DILATION_W) *
+               (int_lanes)(DILATION_W);
     w.best = -INFINITY;
-    for (int i = rows.first; i < rows.last; i++) {
-        for (int v = 0; v < KERNEL_W; v++) {
+    for (int i = rows.first; i < rows.last; i += DILATION_H) {
+        for (int v = 0; v < REACH_W; v += DILATION_W) {
             const lanes value = load_strided(x, i * width + left, v, b, false);
             const int_lanes wins = WINS(value, w.best) & INSIDE(columns + v, width);
             w.best = select(w.best, value, wins);
@@ -162,8 +162,8 @@ static inline void max_stretch(__global const float *x, __global float *y, __glo
         const int left = q * STRIDE_W - PAD_W;
         for (int p = s.first, to = q; p < s.last; p++, to += out_width) {
             const int top = p * STRIDE_H - PAD_H;
-            const span rows = clip(top, KERNEL_H, height);
-            const winners w = whole && rows.last - rows.first == KERNEL_H
+            const span rows = clip(top, REACH_H, DILATION_H, height);
+            const winners w = whole && rows.last - rows.first == REACH_H
                                   ? max_of_whole_windows(x, top, left, width, b)
                                   : max_of_any_windows(x, rows, left, width, b);
             if (to + LANES <= s.room) {
@@ -194,27 +194,40 @@ __kernel void max_rows(__global const float *restrict x, __global float *restric
 /* 1 / extent of windows Q to Q + LANES - 1, 1 where there is none. (Oclgrind 21.10 takes a number beside a vector in
  * min() and max() for a vector.) */
 static inline lanes per_extents(int top, int q, EXTENT_PARAMETERS) {
-    const int_lanes left = (q + COUNTING) * STRIDE_W - PAD_W;
-    const int rows = min(top + KERNEL_H, end_h) - max(top, before_h);
-    const int_lanes columns = min(left + KERNEL_W, (int_lanes)(end_w)) - max(left, (int_lanes)(before_w));
+#ifdef SUM
+    return 1.0f;
+#else
+    const int_lanes left = (q + COUNTING) * STRIDE_W - PAD_W, step = DILATION_W, kernel_size = KERNEL_W;
+    const int rows = cells_inside(top, KERNEL_H, DILATION_H, before_h, end_h);
+    const int_lanes left_out = (max(before_w - left, (int_lanes)(0)) + step - 1) / step;
+    const int_lanes columns = min((end_w - left + step - 1) / step, kernel_size) - left_out;
     return 1.0f / TO_FLOAT(max(rows * columns, (int_lanes)(1)));
+#endif
 }
+
+#ifdef SUM
+#define PER_WHOLE_EXTENT 1.0f
+#else
+#define PER_WHOLE_EXTENT (1.0f / (KERNEL_H * KERNEL_W))
+#endif
 
 static inline lanes sum_of_whole_windows(__global const float *x, int corner, int width, bounds b) {
     lanes sum = 0.0f;
     UNROLL
     for (int i = 0; i < KERNEL_H * KERNEL_W; i++) {
-        sum += load_strided(x, corner + i / KERNEL_W * width, i % KERNEL_W, b, true);
+        const int down = i / KERNEL_W * DILATION_H * width, v = i % KERNEL_W * DILATION_W;
+        sum += TERM(load_strided(x, corner + down, v, b, true));
     }
     return sum;
 }
 
 static inline lanes sum_of_any_windows(__global const float *x, span rows, int left, int width, bounds b) {
     lanes sum = 0.0f;
-    for (int i = rows.first; i < rows.last; i++) {
-        for (int v = 0; v < KERNEL_W; v++) {
+    for (int i = rows.first; i < rows.last; i += DILATION_H) {
+        for (int v = 0; v < REACH_W; v += DILATION_W) {
             const int_lanes columns = left + v + COUNTING * STRIDE_W;
-            sum += select((lanes)(0.0f), load_strided(x, i * width + left, v, b, false), INSIDE(columns, width));
+            const lanes value = load_strided(x, i * width + left, v, b, false);
+            sum += select((lanes)(0.0f), TERM(value), INSIDE(columns, width));
         }
     }
     return sum;
@@ -228,11 +241,11 @@ static inline void average_stretch(__global const float *x, __global float *y, s
         const int left = q * STRIDE_W - PAD_W;
         for (int p = s.first, to = q; p < s.last; p++, to += out_width) {
             const int top = p * STRIDE_H - PAD_H;
-            const span rows = clip(top, KERNEL_H, height);
-            const lanes mean =
-                whole && rows.last - rows.first == KERNEL_H
-                    ? sum_of_whole_windows(x, top * width + left, width, b) * (1.0f / (KERNEL_H * KERNEL_W))
-                    : sum_of_any_windows(x, rows, left, width, b) * per_extents(top, q, EXTENT_ARGUMENTS);
+            const span rows = clip(top, REACH_H, DILATION_H, height);
+            const lanes sum = whole && rows.last - rows.first == REACH_H
+                                  ? sum_of_whole_windows(x, top * width + left, width, b) * PER_WHOLE_EXTENT
+                                  : sum_of_any_windows(x, rows, left, width, b) * per_extents(top, q, EXTENT_ARGUMENTS);
+            const lanes mean = ROOT(sum);
             if (to + LANES <= s.room)
                 STORE(mean, 0, y + to);
             else
@@ -255,16 +268,16 @@ __kernel void average_rows(__global const float *restrict x, __global float *res
     }
 }
 
-/* ---- gradients: column STRIDE_W*t + f of a row is column v of window t + (f + PAD_W - v) / STRIDE_W, for the v that
- *      leave the same remainder as f + PAD_W ---- */
+/* ---- gradients: column STRIDE_W*t + f of a row is cell v of window t + (f + PAD_W - v * DILATION_W) / STRIDE_W, for
+ *      the v whose places leave the same remainder as f + PAD_W ---- */
 
-#define PHASE(V) (((V) % STRIDE_W + STRIDE_W - PAD_W % STRIDE_W) % STRIDE_W)
-#define SHIFT(V) ((PHASE(V) + PAD_W - (V)) / STRIDE_W)
+#define PHASE(V) (((V) * DILATION_W % STRIDE_W + STRIDE_W - PAD_W % STRIDE_W) % STRIDE_W)
+#define SHIFT(V) ((PHASE(V) + PAD_W - (V) * DILATION_W) / STRIDE_W)
 #define SHIFT_LAST ((STRIDE_W - 1 + PAD_W) / STRIDE_W)
 
 /* The rows of windows over row I. */
 static inline span windows_over_row(int i, int out_height) {
-    return windows_over(i + PAD_H, KERNEL_H, STRIDE_H, out_height);
+    return windows_over(i + PAD_H, REACH_H, STRIDE_H, out_height);
 }
 
 /* Whether all that is loaded of the windows over these rows is inside the array. */
@@ -306,11 +319,12 @@ static inline void store_phases(phases sums, __global float *y, int room) {
 #endif
 }
 
-/* HERE: the places of phase 0 in their plane. */
+/* Row I's sums. HERE: the places of phase 0 in their plane. */
 static inline phases max_gradient_of(__global const int *where, __global const float *dy, int_lanes here, span rows,
-                                     int t, int out_width, bounds b, bool safe) {
+                                     int i, int t, int out_width, bounds b, bool safe) {
     phases sums = { { 0.0f } };
     for (int p = rows.first; p < rows.last; p++) {
+        if (!has_cell(i + PAD_H, p, STRIDE_H, DILATION_H)) continue;
         UNROLL
         for (int v = 0; v < KERNEL_W; v++) {
             const int from = p * out_width + t + SHIFT(v);
@@ -324,13 +338,13 @@ static inline phases max_gradient_of(__global const int *where, __global const f
 }
 
 static inline phases max_gradient_within(__global const int *where, __global const float *dy, int_lanes here, span rows,
-                                         int t, int out_width, bounds b) {
-    return max_gradient_of(where, dy, here, rows, t, out_width, b, true);
+                                         int i, int t, int out_width, bounds b) {
+    return max_gradient_of(where, dy, here, rows, i, t, out_width, b, true);
 }
 
 static inline phases max_gradient_at_ends(__global const int *where, __global const float *dy, int_lanes here,
-                                          span rows, int t, int out_width, bounds b) {
-    return max_gradient_of(where, dy, here, rows, t, out_width, b, false);
+                                          span rows, int i, int t, int out_width, bounds b) {
+    return max_gradient_of(where, dy, here, rows, i, t, out_width, b, false);
 }
 
 static inline void max_gradient_stretch(__global const int *where, __global const float *dy, __global float *dx,
@@ -340,8 +354,8 @@ static inline void max_gradient_stretch(__global const int *where, __global cons
         int_lanes here = s.first * width + (t + COUNTING) * STRIDE_W;
         for (int i = s.first, to = t * STRIDE_W; i < s.last; i++, to += width, here += width) {
             const span rows = windows_over_row(i, out_height);
-            const phases sums = safe ? max_gradient_within(where, dy, here, rows, t, out_width, b)
-                                     : max_gradient_at_ends(where, dy, here, rows, t, out_width, b);
+            const phases sums = safe ? max_gradient_within(where, dy, here, rows, i, t, out_width, b)
+                                     : max_gradient_at_ends(where, dy, here, rows, i, t, out_width, b);
             store_phases(sums, dx + to, s.room - to);
         }
         if (t == 0) return;
@@ -362,11 +376,12 @@ __kernel void max_gradient_rows(__global const int *restrict where, __global con
     }
 }
 
-static inline phases average_gradient_within(__global const float *dy, span rows, int t, int out_width, bounds b,
+static inline phases average_gradient_within(__global const float *dy, span rows, int i, int t, int out_width, bounds b,
                                              EXTENT_PARAMETERS) {
     phases sums = { { 0.0f } };
     for (int p = rows.first; p < rows.last; p++) {
-        const float scale = per_extent(p * STRIDE_H - PAD_H, 0, before_h, end_h, 0, KERNEL_W);
+        if (!has_cell(i + PAD_H, p, STRIDE_H, DILATION_H)) continue;
+        const float scale = per_extent(p * STRIDE_H - PAD_H, 0, before_h, end_h, 0, REACH_W);
         UNROLL
         for (int v = 0; v < KERNEL_W; v++) {
             const int q = t + SHIFT(v);
@@ -377,10 +392,11 @@ static inline phases average_gradient_within(__global const float *dy, span rows
     return sums;
 }
 
-static inline phases average_gradient_of_any(__global const float *dy, span rows, int t, int out_width, bounds b,
+static inline phases average_gradient_of_any(__global const float *dy, span rows, int i, int t, int out_width, bounds b,
                                              EXTENT_PARAMETERS) {
     phases sums = { { 0.0f } };
     for (int p = rows.first; p < rows.last; p++) {
+        if (!has_cell(i + PAD_H, p, STRIDE_H, DILATION_H)) continue;
         for (int v = 0; v < KERNEL_W; v++) {
             const int q = t + SHIFT(v);
             const lanes scale = per_extents(p * STRIDE_H - PAD_H, q, EXTENT_ARGUMENTS);
@@ -399,8 +415,8 @@ static inline void average_gradient_stretch(__global const float *dy, __global f
     for (int t = max((width + STRIDE_W - 1) / STRIDE_W - LANES, 0);; t = max(t - LANES, 0)) {
         for (int i = s.first, to = t * STRIDE_W; i < s.last; i++, to += width) {
             const span rows = windows_over_row(i, out_height);
-            const phases sums = plain ? average_gradient_within(dy, rows, t, out_width, b, EXTENT_ARGUMENTS)
-                                      : average_gradient_of_any(dy, rows, t, out_width, b, EXTENT_ARGUMENTS);
+            const phases sums = plain ? average_gradient_within(dy, rows, i, t, out_width, b, EXTENT_ARGUMENTS)
+                                      : average_gradient_of_any(dy, rows, i, t, out_width, b, EXTENT_ARGUMENTS);
             store_phases(sums, dx + to, s.room - to);
         }
         if (t == 0) return;
@@ -412,51 +428,12 @@ __kernel void average_gradient_rows(__global const float *restrict dy, __global 
                                     EXTENT_PARAMETERS) {
     int number = (int)get_global_id(0) * part;
     const int end = min(number + part, planes * height);
-    const bool even = -PAD_W >= before_w && (out_width - 1) * STRIDE_W - PAD_W + KERNEL_W <= end_w;
+    const bool even = -PAD_W >= before_w && (out_width - 1) * STRIDE_W - PAD_W + REACH_W <= end_w;
     while (number < end) {
         const stretch s = stretch_at(number, end, height, width, width);
         const long plane = (long)s.plane * out_height * out_width;
         average_gradient_stretch(dy + plane, dx + (long)number * width, s, width, out_height, out_width,
                                  bounds_around(plane, (long)planes * out_height * out_width), even, EXTENT_ARGUMENTS);
         number += s.last - s.first;
-    }
-}
-
-/* ---- windows that cover their plane ---- */
-
-__kernel void average_planes(__global const float *restrict x, __global float *restrict y, int planes, int height,
-                             int width, int out_height, int out_width, int part, EXTENT_PARAMETERS) {
-    const int begin = (int)get_global_id(0) * part, end = min(begin + part, planes), count = height * width;
-    const float scale = per_extent(-PAD_H, -PAD_W, EXTENT_ARGUMENTS);
-    for (int plane = begin; plane < end; plane++) {
-        __global const float *from = x + (size_t)plane * count;
-        float16 sum = 0.0f;
-        int i = 0;
-        for (; i + 16 <= count; i += 16) {
-            sum += vload16(0, from + i);
-        }
-        float rest = 0.0f;
-        for (; i < count; i++) {
-            rest += from[i];
-        }
-        y[plane] = (lanes16(sum) + rest) * scale;
-    }
-}
-
-__kernel void average_gradient_planes(__global const float *restrict dy, __global float *restrict dx, int planes,
-                                      int height, int width, int out_height, int out_width, int part,
-                                      EXTENT_PARAMETERS) {
-    const int begin = (int)get_global_id(0) * part, end = min(begin + part, planes), count = height * width;
-    const float scale = per_extent(-PAD_H, -PAD_W, EXTENT_ARGUMENTS);
-    for (int plane = begin; plane < end; plane++) {
-        __global float *to = dx + (size_t)plane * count;
-        const float share = dy[plane] * scale;
-        int i = 0;
-        for (; i + 16 <= count; i += 16) {
-            vstore16((float16)(share), 0, to + i);
-        }
-        for (; i < count; i++) {
-            to[i] = share;
-        }
     }
 }

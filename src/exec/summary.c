@@ -73,7 +73,7 @@ static bool read_window(const clade_node *node, int64_t kernel[2], int64_t strid
         kernel[1] = weight->size[3];
         return true;
     }
-    return is_op(node, "max_pool") || is_op(node, "average_pool");
+    return is_op(node, "max_pool") || is_op(node, "average_pool") || is_op(node, "sum_pool") || is_op(node, "lp_pool");
 }
 
 /* The widest of what the inputs see. */

@@ -1,5 +1,5 @@
-/* Global average pooling: y[n,c] = the mean of x[n,c,...] over the axes from 2 on, which stay with size 1. Composed of a
- * mean, whose gradient is point-wise and fuses. */
+/* Global average pooling: y[n,c] = the mean of x[n,c,...] over the axes from 2 on, which stay with size 1. Composed of
+ * a mean, whose gradient is point-wise and fuses. */
 #include "ops/op.h"
 
 clade_value clade_global_average_pool(clade_value x) {

@@ -237,6 +237,7 @@ static const clade_implementation *const gradient_implementations[] = {
     CASE("five channels", 4, LIST(2, 9, 7, 5), 5, 2.0, 0.75, 1.0)                                                      \
     CASE("whole vectors and a rest", 4, LIST(1, 11, 6, 9), 5, 1.0, 0.75, 2.0)                                          \
     CASE("several chunks and parts", 4, LIST(1, 70, 27, 39), 5, 1.0, 0.75, 1.0)                                        \
+    CASE("a chunk of less than a vector", 4, LIST(1, 6, 10, 103), 5, 1.0, 0.75, 1.0)                                   \
     CASE("an even window", 4, LIST(2, 6, 3, 5), 4, 1.5, 0.75, 1.0)                                                     \
     CASE("a window of one", 3, LIST(2, 5, 18), 1, 1.0, 0.75, 1.0)                                                      \
     CASE("a window wider than the channels", 4, LIST(2, 3, 4, 4), 9, 3.0, 0.75, 1.0)                                   \

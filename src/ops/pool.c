@@ -1,6 +1,7 @@
-/* Pooling: window (p,q) of a plane covers rows p*stride_h - pad_top + u and columns q*stride_w - pad_left + v, u and v
- * below the kernel's sizes; x (N, C, H, W) -> y (N, C, P, Q), P = (H + pad_top + pad_bottom - kernel_h) / stride_h + 1
- * rounded down, or up with `ceil`, where a window must begin inside x or the padding above it (as Caffe). Likewise Q.
+/* Pooling: window (p,q) of a plane has the cells at rows p*stride_h - pad_top + u*dilation_h and columns
+ * q*stride_w - pad_left + v*dilation_w, u and v below the kernel's sizes, and reaches over (kernel - 1) * dilation + 1;
+ * x (N, C, H, W) -> y (N, C, P, Q), P = (H + pad_top + pad_bottom - reach_h) / stride_h + 1 rounded down, or up with
+ * `ceil`, where a window must begin inside x or the padding above it (as Caffe). Likewise Q.
  *   max_pool      y = the largest element of the window, and the winner's offset in its plane (N, C, P, Q) int32, kept
  *                 for backward. Padding never wins; of equals the first in row order wins, so that backward is the
  *                 same on every device; NaN wins over numbers.
@@ -9,21 +10,28 @@
  *                 counts as none in both.
  *   average_pool  y = the sum over the window's cells inside x, divided by the window's extent: its cells inside x and
  *                 its padding, or inside x alone with `exclude_pad`.
- *   average_pool_gradient dy -> dx: each window's dy / extent added to its cells. */
+ *   average_pool_gradient dy -> dx: each window's dy / extent added to its cells.
+ *   sum_pool, sum_pool_gradient    the same without the division.
+ *   lp_pool       y = (the sum of |x|^power over the window's cells inside x)^(1/power); dx = sgn(x) |x|^(power-1)
+ *                 times the windows' dy * y^(1-power) added up, 0 where y is 0. */
 #include "ops/pool.h"
 
-#include <math.h>
 #include <stddef.h>
-#include <string.h>
 
 #define WINDOW_SCHEMA                                                                                                  \
     { "kernel", CLADE_ATTRIBUTE_INT, offsetof(clade_pool_attributes, kernel), 2 },                                     \
         { "stride", CLADE_ATTRIBUTE_INT, offsetof(clade_pool_attributes, stride), 2 },                                 \
-        { "pad", CLADE_ATTRIBUTE_INT, offsetof(clade_pool_attributes, pad), 4 }, {                                     \
+        { "pad", CLADE_ATTRIBUTE_INT, offsetof(clade_pool_attributes, pad), 4 },                                       \
+        { "dilation", CLADE_ATTRIBUTE_INT, offsetof(clade_pool_attributes, dilation), 2 }, {                           \
         "ceil", CLADE_ATTRIBUTE_BOOL, offsetof(clade_pool_attributes, ceil), 0                                         \
     }
 
 static const clade_attribute max_schema[] = { WINDOW_SCHEMA, { NULL, 0, 0, 0 } };
+static const clade_attribute lp_schema[] = {
+    WINDOW_SCHEMA,
+    { "power", CLADE_ATTRIBUTE_INT, offsetof(clade_pool_attributes, power), 0 },
+    { NULL, 0, 0, 0 },
+};
 static const clade_attribute average_schema[] = {
     WINDOW_SCHEMA,
     { "exclude_pad", CLADE_ATTRIBUTE_BOOL, offsetof(clade_pool_attributes, exclude_pad), 0 },
@@ -40,7 +48,7 @@ static const clade_attribute gradient_schema[] = {
 
 /* Windows along axis I (0: rows, 1: columns) of SIZE cells; 0 when none fits. */
 static int64_t windows(const clade_pool_attributes *a, int i, int64_t size) {
-    int64_t span = size + a->pad[i] + a->pad[i + 2] - a->kernel[i], stride = a->stride[i];
+    int64_t span = size + a->pad[i] + a->pad[i + 2] - clade_pool_reach(a, i), stride = a->stride[i];
     if (span < 0) return 0;
     int64_t count = (a->ceil ? (span + stride - 1) / stride : span / stride) + 1;
     if (a->ceil && (count - 1) * stride >= size + a->pad[i]) count--;
@@ -49,19 +57,33 @@ static int64_t windows(const clade_pool_attributes *a, int i, int64_t size) {
 
 static bool check_attributes(const clade_pool_attributes *a, clade_text *why) {
     for (int i = 0; i < 2; i++) {
-        if (a->kernel[i] < 1 || a->kernel[i] > 1 << 20 || a->stride[i] < 1 || a->stride[i] > 1 << 20) {
-            clade_text_add(why, "kernel %lld x %lld at stride %lld x %lld: expected each at least 1",
+        const int64_t numbers[] = { a->kernel[i], a->stride[i], a->dilation[i] };
+        for (int k = 0; k < 3; k++) {
+            if (numbers[k] >= 1 && numbers[k] <= 1 << 15) continue;
+            clade_text_add(why,
+                           "kernel %lld x %lld at stride %lld x %lld, dilation %lld x %lld: expected each at least 1",
                            (long long)a->kernel[0], (long long)a->kernel[1], (long long)a->stride[0],
-                           (long long)a->stride[1]);
+                           (long long)a->stride[1], (long long)a->dilation[0], (long long)a->dilation[1]);
             return false;
         }
     }
     for (int i = 0; i < 4; i++) {
-        if (a->pad[i] < 0 || a->pad[i] >= a->kernel[i % 2]) {
+        if (a->pad[i] < 0 || a->pad[i] >= clade_pool_reach(a, i % 2)) {
             clade_text_add(why, "pad %lld: expected at least 0 and less than the kernel's %lld", (long long)a->pad[i],
-                           (long long)a->kernel[i % 2]);
+                           (long long)clade_pool_reach(a, i % 2));
             return false;
         }
+    }
+    return true;
+}
+
+/* Whether each of COUNT windows along axis I has a cell inside SIZE; dilated ones may have none. */
+static bool has_cells(const clade_pool_attributes *a, int i, int64_t count, int64_t size) {
+    for (int64_t p = 0; p < count; p++) {
+        int64_t cell = p * a->stride[i] - a->pad[i], end = cell + clade_pool_reach(a, i);
+        while (cell < 0)
+            cell += a->dilation[i];
+        if (cell >= size || cell >= end) return false;
     }
     return true;
 }
@@ -79,10 +101,17 @@ static bool pooled(const clade_pool_attributes *a, const clade_type *x, clade_ty
     if (!check_attributes(a, why)) return false;
     *y = *x;
     for (int i = 0; i < 2; i++) {
-        y->dims.size[2 + i] = windows(a, i, x->dims.size[2 + i]);
-        if (y->dims.size[2 + i] < 1) {
-            clade_text_add(why, "the kernel of %lld is larger than the %lld padded %s of x", (long long)a->kernel[i],
-                           (long long)(x->dims.size[2 + i] + a->pad[i] + a->pad[i + 2]), i ? "columns" : "rows");
+        const int64_t size = x->dims.size[2 + i], count = windows(a, i, size);
+        y->dims.size[2 + i] = count;
+        if (a->dilation[i] > 1 && count > 0 && !has_cells(a, i, count, size)) {
+            clade_text_add(why, "a window of %lld %s, %lld apart, lies wholly in the padding of %lld",
+                           (long long)a->kernel[i], i ? "columns" : "rows", (long long)a->dilation[i], (long long)size);
+            return false;
+        }
+        if (count < 1) {
+            clade_text_add(why, "the kernel of %lld is larger than the %lld padded %s of x",
+                           (long long)clade_pool_reach(a, i), (long long)(size + a->pad[i] + a->pad[i + 2]),
+                           i ? "columns" : "rows");
             return false;
         }
     }
@@ -133,6 +162,13 @@ static bool infer_max_pick(const clade_node *node, clade_type out[], clade_text 
     return false;
 }
 
+static bool infer_lp(const clade_node *node, clade_type out[], clade_text *why) {
+    const clade_pool_attributes *a = node->attributes;
+    if (a->power >= 1 && a->power <= 64) return pooled(a, clade_value_type(node->inputs[0]), &out[0], why);
+    clade_text_add(why, "power %lld: expected 1 to 64", (long long)a->power);
+    return false;
+}
+
 static bool infer_average_gradient(const clade_node *node, clade_type out[], clade_text *why) {
     return unpooled(node, clade_value_type(node->inputs[0]), &out[0], why);
 }
@@ -168,142 +204,34 @@ static void gradient_max_pick(clade_tape *tape, const clade_node *node, const cl
     if (tape->wanted[1]) dx[1] = append_pair(&clade_op_max_pool_gradient, &a, node->inputs[0], dy[0]);
 }
 
+/* Of means and sums: the row of the other direction. */
 static void gradient_average(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
     const clade_pool_attributes a = with_size_of(node, node->inputs[0]);
-    if (tape->wanted[0]) dx[0] = clade_append(tape->graph, &clade_op_average_pool_gradient, "", &a, dy, 1);
+    const clade_op *op = clade_pool_is_sum(node) ? &clade_op_sum_pool_gradient : &clade_op_average_pool_gradient;
+    if (tape->wanted[0]) dx[0] = clade_append(tape->graph, op, "", &a, dy, 1);
 }
 
 static void gradient_average_gradient(clade_tape *tape, const clade_node *node, const clade_value dy[],
                                       clade_value dx[]) {
-    if (tape->wanted[0]) dx[0] = clade_append(tape->graph, &clade_op_average_pool, "", node->attributes, dy, 1);
+    const clade_op *op = clade_pool_is_sum(node) ? &clade_op_sum_pool : &clade_op_average_pool;
+    if (tape->wanted[0]) dx[0] = clade_append(tape->graph, op, "", node->attributes, dy, 1);
 }
 
-/* ---- references ---- */
-
-/* One window: its cells inside the plane, and what an average divides by. */
-typedef struct window {
-    int64_t first_row, last_row, first_column, last_column;
-    double extent;
-} window;
-
-static int64_t at_least(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-static int64_t at_most(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static window window_at(const clade_pool_attributes *a, int64_t p, int64_t q, int64_t height, int64_t width) {
-    int64_t top = p * a->stride[0] - a->pad[0], left = q * a->stride[1] - a->pad[1];
-    window w = { at_least(top, 0), at_most(top + a->kernel[0], height), at_least(left, 0),
-                 at_most(left + a->kernel[1], width), 0 };
-    int64_t rows = w.last_row - w.first_row, columns = w.last_column - w.first_column;
-    if (!a->exclude_pad) {
-        rows = at_most(top + a->kernel[0], height + a->pad[2]) - top;
-        columns = at_most(left + a->kernel[1], width + a->pad[3]) - left;
-    }
-    w.extent = (double)(rows * columns);
-    return w;
-}
-
-/* What a reference does at window number Y of all, whose plane begins at PLANE. */
-typedef void window_visitor(const window *w, int64_t y, int64_t plane, int64_t width, const clade_tensor in[],
-                            clade_tensor out[]);
-
-static void visit_windows(const clade_node *node, const clade_tensor *x, const clade_tensor *y, window_visitor *visit,
-                          const clade_tensor in[], clade_tensor out[]) {
-    int64_t height = x->size[2], width = x->size[3], number = 0;
-    for (int64_t plane = 0; plane < x->size[0] * x->size[1]; plane++) {
-        for (int64_t p = 0; p < y->size[2]; p++) {
-            for (int64_t q = 0; q < y->size[3]; q++) {
-                window w = window_at(node->attributes, p, q, height, width);
-                visit(&w, number++, plane * height * width, width, in, out);
-            }
-        }
-    }
-}
-
-static void visit_max(const window *w, int64_t y, int64_t plane, int64_t width, const clade_tensor in[],
-                      clade_tensor out[]) {
-    int64_t at = w->first_row * width + w->first_column;
-    for (int64_t i = w->first_row; i < w->last_row; i++) {
-        for (int64_t j = w->first_column; j < w->last_column; j++) {
-            double value = in[0].data[plane + i * width + j];
-            if (value > in[0].data[plane + at] || isnan(value)) at = i * width + j;
-        }
-    }
-    out[0].data[y] = in[0].data[plane + at];
-    out[1].data[y] = (double)at;
-}
-
-static bool holds(const window *w, int64_t at, int64_t width) {
-    return at >= 0 && at / width >= w->first_row && at / width < w->last_row && at % width >= w->first_column &&
-           at % width < w->last_column;
-}
-
-static void visit_max_gradient(const window *w, int64_t y, int64_t plane, int64_t width, const clade_tensor in[],
-                               clade_tensor out[]) {
-    int64_t at = (int64_t)in[0].data[y];
-    if (holds(w, at, width)) out[0].data[plane + at] += in[1].data[y];
-}
-
-static void visit_max_pick(const window *w, int64_t y, int64_t plane, int64_t width, const clade_tensor in[],
-                           clade_tensor out[]) {
-    int64_t at = (int64_t)in[0].data[y];
-    out[0].data[y] = holds(w, at, width) ? in[1].data[plane + at] : 0;
-}
-
-static void visit_average(const window *w, int64_t y, int64_t plane, int64_t width, const clade_tensor in[],
-                          clade_tensor out[]) {
-    double sum = 0;
-    for (int64_t i = w->first_row; i < w->last_row; i++) {
-        for (int64_t j = w->first_column; j < w->last_column; j++) {
-            sum += in[0].data[plane + i * width + j];
-        }
-    }
-    out[0].data[y] = sum / w->extent;
-}
-
-static void visit_average_gradient(const window *w, int64_t y, int64_t plane, int64_t width, const clade_tensor in[],
-                                   clade_tensor out[]) {
-    for (int64_t i = w->first_row; i < w->last_row; i++) {
-        for (int64_t j = w->first_column; j < w->last_column; j++) {
-            out[0].data[plane + i * width + j] += in[0].data[y] / w->extent;
-        }
-    }
-}
-
-static void clear(clade_tensor *tensor) {
-    memset(tensor->data, 0, (size_t)tensor->count * sizeof *tensor->data);
-}
-
-static void reference_max(const clade_node *node, const clade_tensor in[], clade_tensor out[]) {
-    visit_windows(node, &in[0], &out[0], visit_max, in, out);
-}
-
-static void reference_max_gradient(const clade_node *node, const clade_tensor in[], clade_tensor out[]) {
-    clear(&out[0]);
-    visit_windows(node, &out[0], &in[1], visit_max_gradient, in, out);
-}
-
-static void reference_max_pick(const clade_node *node, const clade_tensor in[], clade_tensor out[]) {
-    visit_windows(node, &in[1], &out[0], visit_max_pick, in, out);
-}
-
-static void reference_average(const clade_node *node, const clade_tensor in[], clade_tensor out[]) {
-    visit_windows(node, &in[0], &out[0], visit_average, in, out);
-}
-
-static void reference_average_gradient(const clade_node *node, const clade_tensor in[], clade_tensor out[]) {
-    clear(&out[0]);
-    visit_windows(node, &out[0], &in[0], visit_average_gradient, in, out);
+/* x * |x|^(power-2) times the sums of dy * y^(1-power). */
+static void gradient_lp(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
+    if (!tape->wanted[0]) return;
+    const clade_pool_attributes a = with_size_of(node, node->inputs[0]);
+    const clade_value x = node->inputs[0], y = { tape->graph, node->index, 0 };
+    const clade_value share = clade_times_power(y, dy[0], 1 - (double)a.power);
+    const clade_value sum = clade_append(tape->graph, &clade_op_sum_pool_gradient, "", &a, &share, 1);
+    const clade_value slope = clade_multiply(a.power == 1 ? clade_sign(x) : x, sum);
+    dx[0] = a.power <= 2 ? slope : clade_times_power(clade_absolute(x), slope, (double)a.power - 2);
 }
 
 /* Comparisons or additions: one for each cell of each window. */
 static double flops(const clade_site *site) {
     const clade_pool_attributes *a = site->node->attributes;
-    int64_t least = at_most(site->in[0].count, site->out[0].count);
+    int64_t least = site->in[0].count < site->out[0].count ? site->in[0].count : site->out[0].count;
     return (double)least * (double)a->kernel[0] * (double)a->kernel[1];
 }
 
@@ -324,64 +252,119 @@ static double flops(const clade_site *site) {
 
 /* Each geometry with the dims of x and of y. */
 #define GEOMETRIES(CASE)                                                                                               \
-    CASE("disjoint", DIMS(2, 3, 6, 38), DIMS(2, 3, 3, 19), LIST(6, 38), LIST(2, 2), LIST(2, 2), LIST(0), false, false) \
+    CASE("disjoint", DIMS(2, 3, 6, 38), DIMS(2, 3, 3, 19), LIST(6, 38), LIST(2, 2), LIST(2, 2), LIST(0), false, false, \
+         LIST(1, 1))                                                                                                   \
     CASE("disjoint, a rest", DIMS(2, 3, 7, 5), DIMS(2, 3, 3, 2), LIST(7, 5), LIST(2, 2), LIST(2, 2), LIST(0), false,   \
-         false)                                                                                                        \
+         false, LIST(1, 1))                                                                                            \
     CASE("overlapping, odd size", DIMS(2, 3, 7, 35), DIMS(2, 3, 3, 17), LIST(7, 35), LIST(3, 3), LIST(2, 2), LIST(0),  \
-         false, false)                                                                                                 \
+         false, false, LIST(1, 1))                                                                                     \
     CASE("padded", DIMS(1, 2, 7, 17), DIMS(1, 2, 4, 9), LIST(7, 17), LIST(3, 3), LIST(2, 2), LIST(1, 1, 1, 1), false,  \
-         false)                                                                                                        \
+         false, LIST(1, 1))                                                                                            \
     CASE("padded unevenly, rounded up", DIMS(2, 1, 7, 7), DIMS(2, 1, 4, 4), LIST(7, 7), LIST(3, 2), LIST(2, 2),        \
-         LIST(0, 1, 1, 0), true, false)                                                                                \
+         LIST(0, 1, 1, 0), true, false, LIST(1, 1))                                                                    \
     CASE("padding not counted", DIMS(1, 3, 6, 7), DIMS(1, 3, 3, 4), LIST(6, 7), LIST(3, 3), LIST(2, 2),                \
-         LIST(1, 1, 0, 1), false, true)                                                                                \
+         LIST(1, 1, 0, 1), false, true, LIST(1, 1))                                                                    \
     CASE("gaps between windows", DIMS(1, 2, 8, 11), DIMS(1, 2, 3, 3), LIST(8, 11), LIST(2, 2), LIST(3, 4), LIST(0),    \
-         false, false)                                                                                                 \
-    CASE("stride one", DIMS(1, 2, 5, 6), DIMS(1, 2, 4, 5), LIST(5, 6), LIST(2, 2), LIST(1, 1), LIST(0), false, false)  \
+         false, false, LIST(1, 1))                                                                                     \
+    CASE("stride one", DIMS(1, 2, 5, 6), DIMS(1, 2, 4, 5), LIST(5, 6), LIST(2, 2), LIST(1, 1), LIST(0), false, false,  \
+         LIST(1, 1))                                                                                                   \
     CASE("wide gaps", DIMS(1, 2, 4, 65), DIMS(1, 2, 2, 22), LIST(4, 65), LIST(2, 2), LIST(2, 3), LIST(0), false,       \
-         false)                                                                                                        \
+         false, LIST(1, 1))                                                                                            \
     CASE("a window wider than the plane", DIMS(1, 2, 4, 2), DIMS(1, 2, 2, 1), LIST(4, 2), LIST(2, 3), LIST(2, 2),      \
-         LIST(0, 0, 0, 1), false, false)                                                                               \
+         LIST(0, 0, 0, 1), false, false, LIST(1, 1))                                                                   \
     CASE("two windows over the edge", DIMS(1, 2, 5, 40), DIMS(1, 2, 7, 42), LIST(5, 40), LIST(3, 3), LIST(1, 1),       \
-         LIST(2, 2, 2, 2), false, false)                                                                               \
+         LIST(2, 2, 2, 2), false, false, LIST(1, 1))                                                                   \
     CASE("several items", DIMS(2, 20, 30, 46), DIMS(2, 20, 15, 23), LIST(30, 46), LIST(3, 3), LIST(2, 2),              \
-         LIST(1, 1, 1, 1), false, false)                                                                               \
+         LIST(1, 1, 1, 1), false, false, LIST(1, 1))                                                                   \
     CASE("several items of small planes", DIMS(2, 60, 14, 14), DIMS(2, 60, 7, 7), LIST(14, 14), LIST(2, 2),            \
-         LIST(2, 2), LIST(0), false, false)                                                                            \
+         LIST(2, 2), LIST(0), false, false, LIST(1, 1))                                                                \
     CASE("the whole plane", DIMS(3, 2, 5, 7), DIMS(3, 2, 1, 1), LIST(5, 7), LIST(5, 7), LIST(5, 7), LIST(0), false,    \
-         false)
+         false, LIST(1, 1))                                                                                            \
+    CASE("a small plane", DIMS(2, 3, 3, 3), DIMS(2, 3, 1, 1), LIST(3, 3), LIST(3, 3), LIST(1, 1), LIST(0), false,      \
+         false, LIST(1, 1))                                                                                            \
+    CASE("a plane with its padding", DIMS(2, 2, 4, 6), DIMS(2, 2, 1, 1), LIST(4, 6), LIST(6, 8), LIST(1, 1),           \
+         LIST(1, 1, 1, 1), false, false, LIST(1, 1))                                                                   \
+    CASE("dilated", DIMS(2, 3, 9, 41), DIMS(2, 3, 5, 37), LIST(9, 41), LIST(3, 3), LIST(1, 1), LIST(0), false, false,  \
+         LIST(2, 2))                                                                                                   \
+    CASE("dilated, with stride and padding", DIMS(1, 2, 11, 37), DIMS(1, 2, 6, 18), LIST(11, 37), LIST(3, 2),          \
+         LIST(2, 2), LIST(2, 1, 2, 1), false, false, LIST(2, 3))                                                       \
+    CASE("dilated, padding not counted", DIMS(1, 2, 8, 20), DIMS(1, 2, 8, 20), LIST(8, 20), LIST(3, 3), LIST(1, 1),    \
+         LIST(3, 2, 3, 2), false, true, LIST(3, 2))                                                                    \
+    CASE("dilated, with gaps", DIMS(1, 2, 10, 50), DIMS(1, 2, 3, 16), LIST(10, 50), LIST(2, 3), LIST(3, 3), LIST(0),   \
+         false, false, LIST(3, 2))
 
-#define MAX_CASE(NAME, X, Y, SIZE, KERNEL, STRIDE, PAD, CEIL, EXCLUDE)                                                 \
+#define MAX_CASE(NAME, X, Y, SIZE, KERNEL, STRIDE, PAD, CEIL, EXCLUDE, DILATION)                                       \
     { .name = NAME,                                                                                                    \
       .in = { X },                                                                                                     \
       .input_count = 1,                                                                                                \
       .fill = { CLADE_FILL_DISTINCT },                                                                                 \
-      .attributes = POOL(KERNEL, STRIDE, PAD, CEIL, EXCLUDE, LIST(0)) },
-#define AVERAGE_CASE(NAME, X, Y, SIZE, KERNEL, STRIDE, PAD, CEIL, EXCLUDE)                                             \
-    { .name = NAME, .in = { X }, .input_count = 1, .attributes = POOL(KERNEL, STRIDE, PAD, CEIL, EXCLUDE, LIST(0)) },
-#define GRADIENT_CASE(NAME, X, Y, SIZE, KERNEL, STRIDE, PAD, CEIL, EXCLUDE)                                            \
-    { .name = NAME, .in = { Y }, .input_count = 1, .attributes = POOL(KERNEL, STRIDE, PAD, CEIL, EXCLUDE, SIZE) },
+      .attributes = POOL(KERNEL, STRIDE, PAD, CEIL, EXCLUDE, LIST(0), DILATION, 0) },
+#define AVERAGE_CASE(NAME, X, Y, SIZE, KERNEL, STRIDE, PAD, CEIL, EXCLUDE, DILATION)                                   \
+    { .name = NAME,                                                                                                    \
+      .in = { X },                                                                                                     \
+      .input_count = 1,                                                                                                \
+      .attributes = POOL(KERNEL, STRIDE, PAD, CEIL, EXCLUDE, LIST(0), DILATION, 0) },
+#define GRADIENT_CASE(NAME, X, Y, SIZE, KERNEL, STRIDE, PAD, CEIL, EXCLUDE, DILATION)                                  \
+    { .name = NAME,                                                                                                    \
+      .in = { Y },                                                                                                     \
+      .input_count = 1,                                                                                                \
+      .attributes = POOL(KERNEL, STRIDE, PAD, CEIL, EXCLUDE, SIZE, DILATION, 0) },
+#define LP_CASE_OF(POWER, NAME, X, KERNEL, STRIDE, PAD, CEIL, DILATION)                                                \
+    {                                                                                                                  \
+        .name = NAME, .in = { X }, .input_count = 1, .fill = { CLADE_FILL_NONZERO },                                   \
+        .attributes = POOL(KERNEL, STRIDE, PAD, CEIL, false, LIST(0), DILATION, POWER)                                 \
+    }
+#define LP_CASE(NAME, X, Y, SIZE, KERNEL, STRIDE, PAD, CEIL, EXCLUDE, DILATION)                                        \
+    { .name = NAME,                                                                                                    \
+      .in = { X },                                                                                                     \
+      .input_count = 1,                                                                                                \
+      .fill = { CLADE_FILL_NONZERO },                                                                                  \
+      .attributes = POOL(KERNEL, STRIDE, PAD, CEIL, false, LIST(0), DILATION, 2) },
 /* Winners of any cell of the first rows: many are outside their windows, which counts as none. */
-#define WINNERS_CASE(NAME, X, Y, SIZE, KERNEL, STRIDE, PAD, CEIL, EXCLUDE)                                             \
+#define WINNERS_CASE(NAME, X, Y, SIZE, KERNEL, STRIDE, PAD, CEIL, EXCLUDE, DILATION)                                   \
     { .name = NAME,                                                                                                    \
       .in = { Y, Y },                                                                                                  \
       .input_count = 2,                                                                                                \
       .fill = { CLADE_FILL_LABELS, CLADE_FILL_UNIFORM },                                                               \
       .label_bound = 35,                                                                                               \
-      .attributes = POOL(KERNEL, STRIDE, PAD, CEIL, EXCLUDE, SIZE) },
-#define PICK_CASE(NAME, X, Y, SIZE, KERNEL, STRIDE, PAD, CEIL, EXCLUDE)                                                \
+      .attributes = POOL(KERNEL, STRIDE, PAD, CEIL, EXCLUDE, SIZE, DILATION, 0) },
+#define PICK_CASE(NAME, X, Y, SIZE, KERNEL, STRIDE, PAD, CEIL, EXCLUDE, DILATION)                                      \
     { .name = NAME,                                                                                                    \
       .in = { Y, X },                                                                                                  \
       .input_count = 2,                                                                                                \
       .fill = { CLADE_FILL_LABELS, CLADE_FILL_UNIFORM },                                                               \
       .label_bound = 30,                                                                                               \
-      .attributes = POOL(KERNEL, STRIDE, PAD, CEIL, EXCLUDE, SIZE) },
+      .attributes = POOL(KERNEL, STRIDE, PAD, CEIL, EXCLUDE, SIZE, DILATION, 0) },
 
-static const clade_case max_cases[] = { GEOMETRIES(MAX_CASE){ .name = NULL } };
-static const clade_case max_gradient_cases[] = { GEOMETRIES(WINNERS_CASE){ .name = NULL } };
+static const clade_case max_cases[] = {
+    GEOMETRIES(MAX_CASE){ .name = "winners all over a plane",
+                          .in = { DIMS(8, 40, 5, 7) },
+                          .input_count = 1,
+                          .fill = { CLADE_FILL_DISTINCT },
+                          .attributes = POOL(LIST(5, 7), LIST(1, 1), LIST(0), false, false, LIST(0), LIST(1, 1), 0) },
+    { .name = NULL },
+};
+static const clade_case max_gradient_cases[] = {
+    GEOMETRIES(WINNERS_CASE){ .name = "winners at the ends of a plane and past it",
+                              .in = { DIMS(8, 40, 1, 1), DIMS(8, 40, 1, 1) },
+                              .input_count = 2,
+                              .fill = { CLADE_FILL_LABELS, CLADE_FILL_UNIFORM },
+                              .label_bound = 37,
+                              .attributes =
+                                  POOL(LIST(5, 7), LIST(1, 1), LIST(0), false, false, LIST(5, 7), LIST(1, 1), 0) },
+    { .name = NULL },
+};
 static const clade_case max_pick_cases[] = { GEOMETRIES(PICK_CASE){ .name = NULL } };
 static const clade_case average_cases[] = { GEOMETRIES(AVERAGE_CASE){ .name = NULL } };
 static const clade_case average_gradient_cases[] = { GEOMETRIES(GRADIENT_CASE){ .name = NULL } };
+static const clade_case lp_cases[] = {
+    GEOMETRIES(LP_CASE)
+        LP_CASE_OF(1, "power one", DIMS(2, 3, 7, 35), LIST(3, 3), LIST(2, 2), LIST(1, 1, 1, 1), false, LIST(1, 1)),
+    LP_CASE_OF(1, "power one, the whole plane", DIMS(2, 2, 5, 7), LIST(5, 7), LIST(1, 1), LIST(0), false, LIST(1, 1)),
+    LP_CASE_OF(3, "power three", DIMS(2, 3, 7, 35), LIST(3, 3), LIST(2, 2), LIST(1, 1, 1, 1), false, LIST(1, 1)),
+    LP_CASE_OF(3, "power three, the whole plane", DIMS(2, 2, 5, 7), LIST(5, 7), LIST(1, 1), LIST(0), false, LIST(1, 1)),
+    { .name = NULL },
+};
 
 /* ---- the rows ---- */
 
@@ -392,39 +375,24 @@ static const clade_case average_gradient_cases[] = { GEOMETRIES(GRADIENT_CASE){ 
         .reference = REFERENCE, .flops = flops, .implementations = IMPLEMENTATIONS, .cases = CASES                     \
     }
 
-const clade_op clade_op_max_pool = ROW("max_pool", "MaxPool", max_schema, 1, 2, infer_max, gradient_max, reference_max,
-                                       clade_max_pool_implementations, max_cases);
+const clade_op clade_op_max_pool = ROW("max_pool", "MaxPool", max_schema, 1, 2, infer_max, gradient_max,
+                                       clade_max_pool_reference, clade_max_pool_implementations, max_cases);
 const clade_op clade_op_max_pool_gradient =
     ROW("max_pool_gradient", NULL, gradient_schema, 2, 1, infer_max_gradient, gradient_max_gradient,
-        reference_max_gradient, clade_max_pool_gradient_implementations, max_gradient_cases);
+        clade_max_pool_gradient_reference, clade_max_pool_gradient_implementations, max_gradient_cases);
 const clade_op clade_op_max_pool_pick =
-    ROW("max_pool_pick", NULL, gradient_schema, 2, 1, infer_max_pick, gradient_max_pick, reference_max_pick,
+    ROW("max_pool_pick", NULL, gradient_schema, 2, 1, infer_max_pick, gradient_max_pick, clade_max_pool_pick_reference,
         clade_max_pool_pick_implementations, max_pick_cases);
 const clade_op clade_op_average_pool =
-    ROW("average_pool", "AveragePool", average_schema, 1, 1, infer_average, gradient_average, reference_average,
+    ROW("average_pool", "AveragePool", average_schema, 1, 1, infer_average, gradient_average, clade_sum_pool_reference,
         clade_average_pool_implementations, average_cases);
 const clade_op clade_op_average_pool_gradient =
     ROW("average_pool_gradient", NULL, gradient_schema, 1, 1, infer_average_gradient, gradient_average_gradient,
-        reference_average_gradient, clade_average_pool_gradient_implementations, average_gradient_cases);
-
-/* ---- the builder's calls ---- */
-
-static clade_value pool(const clade_op *op, const clade_pool_options *options) {
-    clade_pool_options given = { 0 };
-    memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
-    clade_pool_attributes a = { .ceil = given.ceil, .exclude_pad = given.exclude_pad };
-    memcpy(a.kernel, given.kernel, sizeof a.kernel);
-    memcpy(a.pad, given.pad, sizeof a.pad);
-    for (int i = 0; i < 2; i++) {
-        a.stride[i] = given.stride[i] ? given.stride[i] : given.kernel[i];
-    }
-    return clade_append(given.x.graph, op, given.name, &a, &given.x, 1);
-}
-
-clade_value clade_max_pool_with(const clade_pool_options *options) {
-    return pool(&clade_op_max_pool, options);
-}
-
-clade_value clade_average_pool_with(const clade_pool_options *options) {
-    return pool(&clade_op_average_pool, options);
-}
+        clade_sum_pool_gradient_reference, clade_average_pool_gradient_implementations, average_gradient_cases);
+const clade_op clade_op_sum_pool = ROW("sum_pool", NULL, max_schema, 1, 1, infer_average, gradient_average,
+                                       clade_sum_pool_reference, clade_average_pool_implementations, average_cases);
+const clade_op clade_op_sum_pool_gradient =
+    ROW("sum_pool_gradient", NULL, gradient_schema, 1, 1, infer_average_gradient, gradient_average_gradient,
+        clade_sum_pool_gradient_reference, clade_average_pool_gradient_implementations, average_gradient_cases);
+const clade_op clade_op_lp_pool = ROW("lp_pool", "LpPool", lp_schema, 1, 1, infer_lp, gradient_lp,
+                                      clade_lp_pool_reference, clade_average_pool_implementations, lp_cases);

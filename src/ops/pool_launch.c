@@ -1,5 +1,5 @@
-/* How pooling is carried out: by rows or whole planes where an item is a thread's work (kernels/pool_rows.cl), by elements
- * elsewhere (kernels/pool.cl). */
+/* How pooling is carried out: by rows or whole planes where an item is a thread's work (kernels/pool_rows.cl,
+ * pool_planes.cl), by elements elsewhere (kernels/pool.cl). */
 #include "ops/pool.h"
 
 #include <stdio.h>
@@ -54,6 +54,21 @@ static void set_range(share how, const clade_array *result, int64_t part, clade_
     launch->local[0] = 1;
 }
 
+enum { OPTIONS_SIZE = 256 };
+
+static void write_options(const clade_node *node, int lanes, char options[OPTIONS_SIZE]) {
+    const clade_pool_attributes *a = node->attributes;
+    size_t length = (size_t)snprintf(
+        options, OPTIONS_SIZE,
+        "-DKERNEL_H=%d -DKERNEL_W=%d -DSTRIDE_H=%d -DSTRIDE_W=%d -DPAD_H=%d -DPAD_W=%d -DLANES=%d", (int)a->kernel[0],
+        (int)a->kernel[1], (int)a->stride[0], (int)a->stride[1], (int)a->pad[0], (int)a->pad[1], lanes);
+    if (a->dilation[0] > 1 || a->dilation[1] > 1)
+        length += (size_t)snprintf(options + length, OPTIONS_SIZE - length, " -DDILATION_H=%d -DDILATION_W=%d",
+                                   (int)a->dilation[0], (int)a->dilation[1]);
+    if (clade_pool_is_sum(node)) length += (size_t)snprintf(options + length, OPTIONS_SIZE - length, " -DSUM");
+    if (node->op == &clade_op_lp_pool) snprintf(options + length, OPTIONS_SIZE - length, " -DPOWER=%d", (int)a->power);
+}
+
 /* X and Y are the larger and the smaller side, RESULT the one of the two that is written. */
 static clade_status launch(const clade_site *site, clade_commands *commands, const char *kernel, const clade_array *x,
                            const clade_array *y, const clade_array *result, share how) {
@@ -70,13 +85,12 @@ static clade_status launch(const clade_site *site, clade_commands *commands, con
     const int64_t part = part_of(how, how == PLANES ? x : result);
     count = add_geometry(site, x, y, average, part, arguments, count);
 
-    char options[160];
-    snprintf(options, sizeof options,
-             "-DKERNEL_H=%d -DKERNEL_W=%d -DSTRIDE_H=%d -DSTRIDE_W=%d -DPAD_H=%d -DPAD_W=%d -DLANES=%d",
-             (int)a->kernel[0], (int)a->kernel[1], (int)a->stride[0], (int)a->stride[1], (int)a->pad[0], (int)a->pad[1],
-             lanes_for(site->device, how == PLANES ? 16 : y->size[3]));
+    char options[OPTIONS_SIZE];
+    write_options(site->node, lanes_for(site->device, how == PLANES ? 16 : y->size[3]), options);
     clade_launch what = {
-        .file = how == ELEMENTS ? "pool.cl" : "pool_rows.cl",
+        .file = how == ELEMENTS ? "pool.cl"
+                : how == ROWS   ? "pool_rows.cl"
+                                : "pool_planes.cl",
         .options = options,
         .kernel = kernel,
         .label = site->label,
@@ -94,8 +108,10 @@ static clade_status launch(const clade_site *site, clade_commands *commands, con
         return launch(site, commands, KERNEL, &site->X, &site->Y, &site->RESULT, SHARE);                               \
     }
 RECORD(record_max_rows, "max_rows", in[0], out[0], out[0], ROWS)
+RECORD(record_max_planes, "max_planes", in[0], out[0], out[0], PLANES)
 RECORD(record_max_pixels, "max_pixels", in[0], out[0], out[0], ELEMENTS)
 RECORD(record_max_gradient_rows, "max_gradient_rows", out[0], in[1], out[0], ROWS)
+RECORD(record_max_gradient_planes, "max_gradient_planes", out[0], in[1], out[0], PLANES)
 RECORD(record_max_gradient_pixels, "max_gradient_pixels", out[0], in[1], out[0], ELEMENTS)
 RECORD(record_max_pick, "max_pick", in[1], out[0], out[0], ELEMENTS)
 RECORD(record_average_rows, "average_rows", in[0], out[0], out[0], ROWS)
@@ -108,19 +124,20 @@ RECORD(record_average_gradient_pixels, "average_gradient_pixels", out[0], in[0],
 /* Whether one window covers the whole of X, of which Y is the pooled one. */
 static bool covers(const clade_site *site, const clade_array *x, const clade_array *y, char why[128]) {
     const clade_pool_attributes *a = site->node->attributes;
-    if (y->size[2] == 1 && y->size[3] == 1 && a->kernel[0] >= x->size[2] + a->pad[0] &&
-        a->kernel[1] >= x->size[3] + a->pad[1])
+    if (y->size[2] == 1 && y->size[3] == 1 && a->dilation[0] == 1 && a->dilation[1] == 1 &&
+        a->kernel[0] >= x->size[2] + a->pad[0] && a->kernel[1] >= x->size[3] + a->pad[1])
         return true;
     snprintf(why, 128, "needs a window that covers the plane");
     return false;
 }
 
-static bool average_covers(const clade_site *site, char why[128]) {
+static bool takes_whole_planes(const clade_site *site, char why[128]) {
     return covers(site, &site->in[0], &site->out[0], why);
 }
 
-static bool average_gradient_covers(const clade_site *site, char why[128]) {
-    return covers(site, &site->out[0], &site->in[0], why);
+/* Of a gradient, whose last input is dy. */
+static bool gives_whole_planes(const clade_site *site, char why[128]) {
+    return covers(site, &site->out[0], &site->in[site->node->input_count - 1], why);
 }
 
 static double whole_for_cpus(const clade_site *site) {
@@ -136,11 +153,19 @@ static double for_others(const clade_site *site) {
 }
 
 const clade_implementation *const clade_max_pool_implementations[] = {
+    &(const clade_implementation){ .name = "planes",
+                                   .applicable = takes_whole_planes,
+                                   .suitability = whole_for_cpus,
+                                   .record = record_max_planes },
     &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_max_rows },
     &(const clade_implementation){ .name = "pixels", .suitability = for_others, .record = record_max_pixels },
     NULL,
 };
 const clade_implementation *const clade_max_pool_gradient_implementations[] = {
+    &(const clade_implementation){ .name = "planes",
+                                   .applicable = gives_whole_planes,
+                                   .suitability = whole_for_cpus,
+                                   .record = record_max_gradient_planes },
     &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_max_gradient_rows },
     &(const clade_implementation){ .name = "pixels", .suitability = for_others, .record = record_max_gradient_pixels },
     NULL,
@@ -151,7 +176,7 @@ const clade_implementation *const clade_max_pool_pick_implementations[] = {
 };
 const clade_implementation *const clade_average_pool_implementations[] = {
     &(const clade_implementation){ .name = "planes",
-                                   .applicable = average_covers,
+                                   .applicable = takes_whole_planes,
                                    .suitability = whole_for_cpus,
                                    .record = record_average_planes },
     &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_average_rows },
@@ -160,7 +185,7 @@ const clade_implementation *const clade_average_pool_implementations[] = {
 };
 const clade_implementation *const clade_average_pool_gradient_implementations[] = {
     &(const clade_implementation){ .name = "planes",
-                                   .applicable = average_gradient_covers,
+                                   .applicable = gives_whole_planes,
                                    .suitability = whole_for_cpus,
                                    .record = record_average_gradient_planes },
     &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_average_gradient_rows },
