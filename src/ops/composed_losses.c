@@ -30,6 +30,11 @@ static clade_value total(clade_value x) {
 
 /* ---- regression ---- */
 
+clade_value clade_half_squared_loss(clade_value x, clade_value target) {
+    if (!alike("half_squared_loss", (clade_value[]){ x, target }, 2)) return CLADE_NO_VALUE;
+    return clade_scale(per_sample(total(clade_square(clade_subtract(x, target))), x), 0.5);
+}
+
 clade_value clade_sum_of_squares_loss(clade_value x, clade_value target) {
     return clade_scale(clade_half_squared_loss(x, target), 2);
 }
@@ -119,4 +124,48 @@ clade_value clade_triplet_loss(clade_value anchor, clade_value positive, clade_v
     if (!alike("triplet_loss", (clade_value[]){ anchor, positive, negative }, 3)) return CLADE_NO_VALUE;
     clade_value excess = clade_subtract(squared_distance(anchor, positive), squared_distance(anchor, negative));
     return mean_of(clade_relu(clade_offset(excess, margin)));
+}
+
+/* With t = (1 + sign) / 2: t (1 - c) + (1 - t) max(0, c - margin). */
+clade_value clade_cosine_embedding_loss(clade_value a, clade_value b, clade_value sign, double margin) {
+    static const double little = 1e-12;
+    if (!alike("cosine_embedding_loss", (clade_value[]){ a, b }, 2)) return CLADE_NO_VALUE;
+    if (clade_value_dims(a).rank != 2)
+        return clade_invalid(a.graph, CLADE_ERROR_ARGUMENT, "cosine_embedding_loss: expected rows (N, D)");
+    clade_value lengths = clade_multiply(clade_offset(clade_sum(clade_square(a), 1u << 1, false), little),
+                                         clade_offset(clade_sum(clade_square(b), 1u << 1, false), little));
+    clade_value cosine =
+        clade_multiply(clade_sum(clade_multiply(a, b), 1u << 1, false), clade_reciprocal_square_root(lengths));
+    clade_value same = clade_offset(clade_scale(sign, 0.5), 0.5), other = clade_offset(clade_negate(same), 1);
+    clade_value far = clade_multiply(other, clade_relu(clade_offset(cosine, -margin)));
+    return mean_of(clade_add(clade_multiply(same, clade_offset(clade_negate(cosine), 1)), far));
+}
+
+/* ---- distributions ---- */
+
+/* A target of 0 adds 0: its logarithm is taken of a little more. */
+clade_value clade_kl_divergence_loss(clade_value log_probability, clade_value target) {
+    static const float little = 1e-37F;
+    if (!alike("kl_divergence_loss", (clade_value[]){ log_probability, target }, 2)) return CLADE_NO_VALUE;
+    clade_value least = clade_constant(target.graph, CLADE_SCALAR, little);
+    clade_value difference = clade_subtract(clade_logarithm(clade_maximum(target, least)), log_probability);
+    return per_sample(total(clade_multiply(target, difference)), target);
+}
+
+/* ---- several losses ---- */
+
+clade_value clade_weighted_sum(const clade_value *values, const double *weights, size_t count) {
+    clade_graph *graph = clade_graph_of(values, count);
+    if (graph == NULL) return CLADE_NO_VALUE;
+    clade_value sum = CLADE_NO_VALUE;
+    for (size_t i = 0; i < count; i++) {
+        if (!clade_value_valid(values[i])) return CLADE_NO_VALUE;
+        if (!clade_dims_equal(&clade_value_type(values[0])->dims, &clade_value_type(values[i])->dims))
+            return clade_invalid(graph, CLADE_ERROR_ARGUMENT, "weighted_sum of %s and %s: expected the same dims",
+                                 clade_type_text(graph, clade_value_type(values[0])),
+                                 clade_type_text(graph, clade_value_type(values[i])));
+        clade_value part = clade_scale(values[i], weights[i]);
+        sum = i == 0 ? part : clade_add(sum, part);
+    }
+    return sum;
 }

@@ -1,246 +1,342 @@
-/* Losses over rows with labels, and measures. x, logits, scores (N, C) float32; label (N) int32; means over N.
- *   softmax_cross_entropy   loss[n] = -log softmax(logits[n])[label[n]], of the differences to the row's largest
- *     and its gradient      dlogits[n,c] = dloss[n] * (softmax(logits[n])[c] - 1 where c is the label)
- *   negative_log_likelihood loss[n] = -x[n,label[n]]
- *   one_hot                 label -> y (N, C), 1 at the label, else 0
- *   correct                 1 where label[n] is the row's largest element, of equals the first, else 0
- * The half squared loss is composed. A label outside 0 .. C-1 gives loss, gradient and correctness 0; a row with a NaN
- * is never correct. */
-#include "ops/op.h"
+/* Softmax cross-entropy over classes, and its gradient by the logits. x (N, C, ...) float32; the target is a class number
+ * for each pixel, int32 (N, ...), or as x, float32: one-hot or any shares of the classes; weights (C) may follow. With
+ *   q[c] = weight[c] * ((1 - smoothing) * target[c] + smoothing / C)
+ *   softmax_cross_entropy            loss = -sum over c of q[c] * log softmax(x)[c]
+ *   softmax_cross_entropy_gradient   dx[c] = dloss * (softmax(x)[c] * sum of q - q[c])
+ * computed from the differences to the largest logit. A class number outside 0 .. C-1, or the one to be ignored, gives
+ * loss and gradient 0. (ONNX's SoftmaxCrossEntropyLoss without reduction; smoothing: Szegedy et al. 2016, section 7.) */
+#include "ops/losses.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 
-extern const clade_op clade_op_softmax_cross_entropy, clade_op_softmax_cross_entropy_gradient,
-    clade_op_negative_log_likelihood, clade_op_one_hot, clade_op_correct;
+typedef clade_class_attributes attributes;
 
-typedef struct one_hot_attributes {
-    int64_t classes;
-} one_hot_attributes;
-
-static const clade_attribute one_hot_schema[] = {
-    { "classes", CLADE_ATTRIBUTE_INT, offsetof(one_hot_attributes, classes), 0 },
+static const clade_attribute schema[] = {
+    { "ignores", CLADE_ATTRIBUTE_BOOL, offsetof(attributes, ignores), 0 },
+    { "ignore", CLADE_ATTRIBUTE_INT, offsetof(attributes, ignore), 0 },
+    { "smoothing", CLADE_ATTRIBUTE_DOUBLE, offsetof(attributes, smoothing), 0 },
     { NULL, 0, 0, 0 },
 };
 
-/* ---- types ---- */
+/* ---- what the rows over classes share ---- */
 
-/* Inputs (N, C) float32 and (N) int32. */
-static bool check_rows(const clade_node *node, clade_text *why) {
-    const clade_type *x = clade_value_type(node->inputs[0]), *label = clade_value_type(node->inputs[1]);
-    if (x->dtype == CLADE_F32 && x->dims.rank == 2 && label->dtype == CLADE_I32 && label->dims.rank == 1 &&
-        label->dims.size[0] == x->dims.size[0])
-        return true;
-    clade_text_add(why, "expected float32 (N, C) and labels int32 (N)");
+clade_dims clade_dims_without_classes(const clade_dims *dims) {
+    clade_dims out = { .rank = dims->rank - 1, .size = { dims->size[0] } };
+    for (int32_t i = 1; i < out.rank; i++) {
+        out.size[i] = dims->size[i + 1];
+    }
+    return out;
+}
+
+clade_dims clade_dims_with_classes(const clade_dims *dims, clade_size classes) {
+    clade_dims out = { .rank = dims->rank + 1, .size = { dims->size[0], classes } };
+    for (int32_t i = 2; i < out.rank; i++) {
+        out.size[i] = dims->size[i - 1];
+    }
+    return out;
+}
+
+clade_value clade_over_classes(clade_value x) {
+    const clade_dims dims = clade_value_dims(x);
+    return clade_reshape(x, clade_dims_with_classes(&dims, 1));
+}
+
+clade_value clade_class_column(clade_value weight, int32_t rank) {
+    clade_dims dims = { .rank = rank - 1, .size = { clade_value_dims(weight).size[0] } };
+    for (int32_t i = 1; i < dims.rank; i++) {
+        dims.size[i] = 1;
+    }
+    return clade_reshape(weight, dims);
+}
+
+clade_value clade_label_weights(clade_value label, clade_value weight, const clade_class_attributes *attributes) {
+    const clade_value inputs[] = { label, weight };
+    return clade_append(label.graph, &clade_op_label_weights, "", attributes, inputs,
+                        clade_value_valid(weight) ? 2 : 1);
+}
+
+bool clade_class_weight_good(const clade_node *node, uint32_t index, clade_size classes, clade_text *why) {
+    if (node->input_count <= index) return true;
+    const clade_type *weight = clade_value_type(node->inputs[index]);
+    if (weight->dtype == CLADE_F32 && weight->dims.rank == 1 && weight->dims.size[0] == classes) return true;
+    clade_text_add(why, "expected class weights float32 (%lld)", (long long)classes);
     return false;
 }
 
-static bool infer_per_row(const clade_node *node, clade_type out[], clade_text *why) {
-    if (!check_rows(node, why)) return false;
-    out[0] = (clade_type){ CLADE_F32, clade_value_type(node->inputs[1])->dims };
+bool clade_classes_good(const clade_type *x, clade_text *why) {
+    if (x->dtype == CLADE_F32 && x->dims.rank >= 2 && x->dims.size[1] >= 1) return true;
+    clade_text_add(why, "expected float32 (N, C, ...) with a fixed number C of classes");
+    return false;
+}
+
+bool clade_labels_good(const clade_type *x, const clade_type *type) {
+    const clade_dims pixels = clade_dims_without_classes(&x->dims);
+    return type->dtype == CLADE_I32 && clade_dims_equal(&type->dims, &pixels);
+}
+
+clade_class_sizes clade_class_sizes_of(int32_t rank, const int64_t size[]) {
+    clade_class_sizes s = { .rows = size[0], .columns = size[1], .plane = 1 };
+    for (int32_t i = 2; i < rank; i++) {
+        s.plane *= size[i];
+    }
+    return s;
+}
+
+int64_t clade_label_at(const clade_class_attributes *attributes, const clade_tensor *labels, int64_t pixel,
+                       int64_t classes) {
+    const double label = labels->data[pixel];
+    if (!(label >= 0 && label < (double)classes)) return -1;
+    return (int64_t)label == clade_ignored(attributes) ? -1 : (int64_t)label;
+}
+
+int64_t clade_ignored(const clade_class_attributes *attributes) {
+    const int64_t ignore = attributes->ignore;
+    return attributes->ignores && ignore >= 0 && ignore <= INT32_MAX ? ignore : -1;
+}
+
+/* ---- types ---- */
+
+/* The logits, their target and, from input WEIGHT on, the weights. */
+static bool check(const clade_node *node, uint32_t weight, clade_text *why) {
+    const attributes *a = node->attributes;
+    const clade_type *x = clade_value_type(node->inputs[0]), *target = clade_value_type(node->inputs[1]);
+    if (!clade_classes_good(x, why)) return false;
+    const bool dense = target->dtype == CLADE_F32 && clade_dims_equal(&target->dims, &x->dims);
+    if (!dense && !clade_labels_good(x, target)) {
+        clade_text_add(why, "expected class numbers int32 (N, ...) or float32 as the logits (N, C, ...)");
+        return false;
+    }
+    if (!(a->smoothing >= 0 && a->smoothing <= 1)) {
+        clade_text_add(why, "expected smoothing from 0 to 1, not %g", a->smoothing);
+        return false;
+    }
+    return clade_class_weight_good(node, weight, x->dims.size[1], why);
+}
+
+static bool infer(const clade_node *node, clade_type out[], clade_text *why) {
+    if (!check(node, 2, why)) return false;
+    out[0] = (clade_type){ CLADE_F32, clade_dims_without_classes(&clade_value_type(node->inputs[0])->dims) };
     return true;
 }
 
 static bool infer_gradient(const clade_node *node, clade_type out[], clade_text *why) {
-    if (!check_rows(node, why)) return false;
+    if (!check(node, 3, why)) return false;
     const clade_type *dloss = clade_value_type(node->inputs[2]);
     out[0] = *clade_value_type(node->inputs[0]);
-    if (dloss->dtype == CLADE_F32 && dloss->dims.rank == 1 && dloss->dims.size[0] == out[0].dims.size[0]) return true;
-    clade_text_add(why, "expected the loss's gradient as float32 (N)");
+    const clade_dims pixels = clade_dims_without_classes(&out[0].dims);
+    if (dloss->dtype == CLADE_F32 && clade_dims_equal(&dloss->dims, &pixels)) return true;
+    clade_text_add(why, "expected the loss's gradient as float32 (N, ...)");
     return false;
-}
-
-static bool infer_one_hot(const clade_node *node, clade_type out[], clade_text *why) {
-    const one_hot_attributes *a = node->attributes;
-    const clade_type *label = clade_value_type(node->inputs[0]);
-    if (label->dtype != CLADE_I32 || label->dims.rank != 1 || a->classes < 1) {
-        clade_text_add(why, "expected labels int32 (N) and at least 1 class");
-        return false;
-    }
-    out[0] = (clade_type){ CLADE_F32, clade_shape(label->dims.size[0], a->classes) };
-    return true;
 }
 
 /* ---- gradients ---- */
 
-/* (N) -> (N, 1). */
-static clade_value as_column(clade_value x) {
-    return clade_reshape(x, clade_shape(clade_value_dims(x).size[0], 1));
+static bool is_dense(const clade_node *node) {
+    return clade_value_dtype(node->inputs[1]) == CLADE_F32;
 }
 
-static clade_value one_hot_like(clade_value label, clade_value x) {
-    return clade_one_hot(label, clade_value_dims(x).size[1]);
+static clade_value weight_of(const clade_node *node, uint32_t index) {
+    return node->input_count > index ? node->inputs[index] : CLADE_NO_VALUE;
 }
 
-static void gradient_cross_entropy(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
-    const clade_value inputs[] = { node->inputs[0], node->inputs[1], dy[0] };
+/* (1 - smoothing) * target + smoothing / C, and 0 where a pixel does not count: (N, C, ...). */
+static clade_value shares_of(const clade_node *node) {
+    const attributes *a = node->attributes;
+    const int64_t classes = clade_value_dims(node->inputs[0]).size[1];
+    clade_value target = node->inputs[1];
+    clade_value dense = is_dense(node) ? target : clade_one_hot(target, classes);
+    clade_value shares = clade_offset(clade_scale(dense, 1 - a->smoothing), a->smoothing / (double)classes);
+    if (is_dense(node)) return shares;
+    const attributes counted = { .ignores = a->ignores, .ignore = a->ignore, .classes = classes };
+    return clade_multiply(shares, clade_over_classes(clade_label_weights(target, CLADE_NO_VALUE, &counted)));
+}
+
+/* X times the class weights, if there are any. */
+static clade_value weighed(clade_value x, clade_value weight) {
+    if (!clade_value_valid(weight)) return x;
+    return clade_multiply(x, clade_class_column(weight, clade_value_dims(x).rank));
+}
+
+/* Sums over the classes, axis kept; and over all but the classes. */
+static clade_value class_sum(clade_value x) {
+    return clade_sum(x, 1u << 1, true);
+}
+
+static clade_value sum_by_class(clade_value x) {
+    return clade_sum(x, ((1u << clade_value_dims(x).rank) - 1) & ~(1u << 1), false);
+}
+
+/* loss = -sum of q log softmax(x). */
+static void gradient(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
+    const attributes *a = node->attributes;
+    clade_value x = node->inputs[0], weight = weight_of(node, 2);
     if (tape->wanted[0])
-        dx[0] = clade_append(tape->graph, &clade_op_softmax_cross_entropy_gradient, "", NULL, inputs, 3);
+        dx[0] = clade_append(tape->graph, &clade_op_softmax_cross_entropy_gradient, "", a,
+                             (clade_value[]){ x, node->inputs[1], dy[0], weight }, node->input_count + 1);
+    const bool by_target = is_dense(node) && tape->wanted[1], by_weight = node->input_count > 2 && tape->wanted[2];
+    if (!by_target && !by_weight) return;
+    clade_value slope = clade_multiply(clade_negate(clade_over_classes(dy[0])), clade_log_softmax(x));
+    if (by_target) dx[1] = clade_scale(weighed(slope, weight), 1 - a->smoothing);
+    if (by_weight) dx[2] = sum_by_class(clade_multiply(slope, shares_of(node)));
 }
 
-/* z = d (s - o) v, with s the softmax, o the one-hot label, v 1 where the label is in range:
- * dlogits = d v s (g - sum of g s), dd = sum of g (s - o) v over the classes. */
-static void gradient_cross_entropy_gradient(clade_tape *tape, const clade_node *node, const clade_value dy[],
-                                            clade_value dx[]) {
-    clade_value s = clade_softmax(node->inputs[0]), o = one_hot_like(node->inputs[1], s);
-    clade_value valid = clade_sum(o, 1u << 1, true), g = dy[0];
-    if (tape->wanted[0]) {
-        clade_value inner = clade_subtract(g, clade_sum(clade_multiply(g, s), 1u << 1, true));
-        dx[0] = clade_multiply(clade_multiply(as_column(node->inputs[2]), valid), clade_multiply(s, inner));
-    }
+/* z = d (s A - q), with s the softmax and A the sum of q; g is z's gradient, and G the sum of g s:
+ * dx = d A s (g - G), dd = sum of g (s A - q), dq = d (G - g). */
+static void gradient_gradient(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
+    const attributes *a = node->attributes;
+    clade_value d = clade_over_classes(node->inputs[2]), weight = weight_of(node, 3), g = dy[0];
+    clade_value s = clade_softmax(node->inputs[0]), shares = shares_of(node), q = weighed(shares, weight);
+    clade_value all = class_sum(q), difference = clade_subtract(g, class_sum(clade_multiply(g, s)));
+    if (tape->wanted[0]) dx[0] = clade_multiply(clade_multiply(d, all), clade_multiply(s, difference));
     if (tape->wanted[2])
-        dx[2] = clade_sum(clade_multiply(g, clade_subtract(clade_multiply(s, valid), o)), 1u << 1, false);
-}
-
-static void gradient_likelihood(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
-    if (!tape->wanted[0]) return;
-    dx[0] = clade_multiply(one_hot_like(node->inputs[1], node->inputs[0]), clade_negate(as_column(dy[0])));
+        dx[2] = clade_sum(clade_multiply(g, clade_subtract(clade_multiply(s, all), q)), 1u << 1, false);
+    clade_value dq = clade_multiply(clade_negate(d), difference);
+    if (is_dense(node) && tape->wanted[1]) dx[1] = clade_scale(weighed(dq, weight), 1 - a->smoothing);
+    if (node->input_count > 3 && tape->wanted[3]) dx[3] = sum_by_class(clade_multiply(dq, shares));
 }
 
 /* ---- references ---- */
 
-/* The label of row N as a column of X, or -1. */
-static int64_t label_of(const clade_tensor *labels, const clade_tensor *x, int64_t n) {
-    double label = labels->data[n];
-    return label >= 0 && label < (double)x->size[1] ? (int64_t)label : -1;
+/* One pixel: its logits STEP apart, the logarithm of the sum of their powers, and its shares. */
+typedef struct pixel {
+    const double *x;
+    int64_t step, classes, start;
+    double log_sum, all;
+    int64_t label; /* of a class number */
+    const attributes *attributes;
+    const double *dense, *weight;
+} pixel;
+
+static double share_of(const pixel *p, int64_t c) {
+    const double smoothing = p->attributes->smoothing;
+    if (p->dense == NULL && p->label < 0) return 0;
+    const double target = p->dense != NULL ? p->dense[c * p->step] : c == p->label;
+    const double share = (1 - smoothing) * target + smoothing / (double)p->classes;
+    return p->weight != NULL ? share * p->weight[c] : share;
 }
 
-static double log_sum_of(const double *row, int64_t columns) {
+static pixel pixel_of(const clade_node *node, const clade_tensor in[], uint32_t weight, int64_t index) {
+    const clade_class_sizes s = clade_class_sizes_of(in[0].rank, in[0].size);
+    const int64_t start = index / s.plane * s.columns * s.plane + index % s.plane;
+    pixel p = { .x = in[0].data + start,
+                .start = start,
+                .step = s.plane,
+                .classes = s.columns,
+                .attributes = node->attributes,
+                .dense = is_dense(node) ? in[1].data + start : NULL,
+                .weight = node->input_count > weight ? in[weight].data : NULL };
+    if (!is_dense(node)) p.label = clade_label_at(node->attributes, &in[1], index, s.columns);
     double largest = -INFINITY, sum = 0;
-    for (int64_t c = 0; c < columns; c++) {
-        if (row[c] > largest) largest = row[c];
+    for (int64_t c = 0; c < s.columns; c++) {
+        largest = fmax(largest, p.x[c * s.plane]);
     }
-    for (int64_t c = 0; c < columns; c++) {
-        sum += exp(row[c] - largest);
+    for (int64_t c = 0; c < s.columns; c++) {
+        sum += exp(p.x[c * s.plane] - largest);
+        p.all += share_of(&p, c);
     }
-    return largest + log(sum);
+    p.log_sum = largest + log(sum);
+    return p;
 }
 
-static void reference_cross_entropy(const clade_node *node, const clade_tensor in[], clade_tensor out[]) {
-    (void)node;
-    int64_t columns = in[0].size[1];
-    for (int64_t n = 0; n < in[0].size[0]; n++) {
-        const double *row = in[0].data + n * columns;
-        int64_t label = label_of(&in[1], &in[0], n);
-        out[0].data[n] = label < 0 ? 0 : log_sum_of(row, columns) - row[label];
-    }
-}
-
-static void reference_cross_entropy_gradient(const clade_node *node, const clade_tensor in[], clade_tensor out[]) {
-    (void)node;
-    int64_t columns = in[0].size[1];
-    for (int64_t n = 0; n < in[0].size[0]; n++) {
-        const double *row = in[0].data + n * columns;
-        int64_t label = label_of(&in[1], &in[0], n);
-        double log_sum = log_sum_of(row, columns), slope = label < 0 ? 0 : in[2].data[n];
-        for (int64_t c = 0; c < columns; c++) {
-            out[0].data[n * columns + c] = slope * (exp(row[c] - log_sum) - (c == label ? 1 : 0));
-        }
-    }
-}
-
-static void reference_likelihood(const clade_node *node, const clade_tensor in[], clade_tensor out[]) {
-    (void)node;
-    for (int64_t n = 0; n < in[0].size[0]; n++) {
-        int64_t label = label_of(&in[1], &in[0], n);
-        out[0].data[n] = label < 0 ? 0 : -in[0].data[n * in[0].size[1] + label];
-    }
-}
-
-static void reference_one_hot(const clade_node *node, const clade_tensor in[], clade_tensor out[]) {
-    (void)node;
-    int64_t columns = out[0].size[1];
+static void reference(const clade_node *node, const clade_tensor in[], clade_tensor out[]) {
     for (int64_t i = 0; i < out[0].count; i++) {
-        out[0].data[i] = in[0].data[i / columns] == (double)(i % columns) ? 1 : 0;
+        const pixel p = pixel_of(node, in, 2, i);
+        double loss = 0;
+        for (int64_t c = 0; c < p.classes; c++) {
+            loss += share_of(&p, c) * (p.log_sum - p.x[c * p.step]);
+        }
+        out[0].data[i] = loss;
     }
 }
 
-static void reference_correct(const clade_node *node, const clade_tensor in[], clade_tensor out[]) {
-    (void)node;
-    int64_t columns = in[0].size[1];
-    for (int64_t n = 0; n < in[0].size[0]; n++) {
-        const double *row = in[0].data + n * columns;
-        int64_t label = label_of(&in[1], &in[0], n);
-        bool right = label >= 0;
-        for (int64_t c = 0; c < columns && right; c++) {
-            right = c < label ? row[c] < row[label] : row[c] <= row[label];
+static void reference_gradient(const clade_node *node, const clade_tensor in[], clade_tensor out[]) {
+    for (int64_t i = 0; i < in[2].count; i++) {
+        const pixel p = pixel_of(node, in, 3, i);
+        for (int64_t c = 0; c < p.classes; c++) {
+            const double probability = exp(p.x[c * p.step] - p.log_sum);
+            out[0].data[p.start + c * p.step] = in[2].data[i] * (probability * p.all - share_of(&p, c));
         }
-        out[0].data[n] = right ? 1 : 0;
     }
 }
 
 /* ---- implementations ---- */
 
-enum { GROUP = 64 };
+enum { GROUP = 64, LANES = 16, MOST_KEPT = 32768, MOST_ARGUMENTS = 13 };
 
-/* A kernel over the inputs' and the output's buffers, then the numbers of rows and columns; an item or a group of items
- * for each row. */
-static clade_status record(const clade_site *site, clade_commands *commands, const char *kernel, size_t group) {
-    clade_argument arguments[6];
+static bool is_gradient(const clade_site *site) {
+    return site->node->op == &clade_op_softmax_cross_entropy_gradient;
+}
+
+static clade_class_sizes sizes_of(const clade_site *site) {
+    return clade_class_sizes_of(site->in[0].rank, site->in[0].size);
+}
+
+/* Of x (the loss's gradient) to the output, for the target; then KEPT bytes of local memory, if any. */
+static clade_status record(const clade_site *site, clade_commands *commands, const char *form, const size_t global[2],
+                           size_t group, const char *options, size_t kept) {
+    const attributes *a = site->node->attributes;
+    const clade_class_sizes s = sizes_of(site);
+    const uint32_t own = is_gradient(site) ? 3 : 2;
+    const bool weighted = site->node->input_count > own;
+    char kernel[64], all_options[64];
+    snprintf(kernel, sizeof kernel, "cross_entropy_%s%s", is_gradient(site) ? "gradient_" : "", form);
+    snprintf(all_options, sizeof all_options, "%s%s%s", is_dense(site->node) ? "-DDENSE " : "", options,
+             site->device->capabilities.is_cpu ? " -DFAST_FMA" : "");
+    clade_argument arguments[MOST_ARGUMENTS];
     size_t count = 0;
-    for (uint32_t i = 0; i < site->node->input_count; i++) {
-        arguments[count++] = clade_buffer_argument(site->in[i].buffer);
-    }
+    arguments[count++] = clade_buffer_argument(site->in[0].buffer);
+    if (is_gradient(site)) arguments[count++] = clade_buffer_argument(site->in[2].buffer);
     arguments[count++] = clade_buffer_argument(site->out[0].buffer);
-    arguments[count++] = clade_int_argument(site->in[0].size[0]);
-    arguments[count++] = clade_int_argument(site->in[0].size[1]);
+    arguments[count++] = clade_buffer_argument(site->in[1].buffer);
+    arguments[count++] = clade_buffer_argument(weighted ? site->in[own].buffer : site->in[0].buffer);
+    arguments[count++] = clade_int_argument(s.rows);
+    arguments[count++] = clade_int_argument(s.columns);
+    arguments[count++] = clade_int_argument(s.plane);
+    arguments[count++] = clade_int_argument(weighted);
+    arguments[count++] = clade_int_argument(clade_ignored(a));
+    arguments[count++] = clade_float_argument((float)(1 - a->smoothing));
+    arguments[count++] = clade_float_argument((float)(a->smoothing / (double)s.columns));
+    if (kept > 0) arguments[count++] = clade_local_argument(kept);
+    const int64_t moved = site->in[0].count + site->in[1].count + site->out[0].count;
     return clade_commands_launch(commands, &(clade_launch){
                                                .file = "loss.cl",
+                                               .options = all_options,
                                                .kernel = kernel,
                                                .label = site->label,
-                                               .global = { (size_t)site->in[0].size[0] * group },
-                                               .local = { group },
+                                               .global = { global[0], global[1] },
+                                               .local = { group, 1, 1 },
                                                .arguments = arguments,
                                                .argument_count = count,
                                                .flops = 4.0 * (double)site->in[0].count,
-                                               .bytes = 4.0 * (double)(site->in[0].count + site->out[0].count),
+                                               .bytes = 4.0 * (double)moved,
                                            });
 }
 
-#define RECORD(NAME, KERNEL, ITEMS)                                                                                    \
-    static clade_status NAME(const clade_site *site, clade_commands *commands) {                                       \
-        return record(site, commands, KERNEL, ITEMS);                                                                  \
-    }
-RECORD(record_cross_entropy_vectors, "cross_entropy_row_vectors", 1)
-RECORD(record_cross_entropy_groups, "cross_entropy_row_groups", GROUP)
-RECORD(record_gradient_vectors, "cross_entropy_gradient_row_vectors", 1)
-RECORD(record_gradient_groups, "cross_entropy_gradient_row_groups", GROUP)
-RECORD(record_correct_vectors, "correct_row_vectors", 1)
-RECORD(record_correct_groups, "correct_row_groups", GROUP)
-
-static clade_status record_pick(const clade_site *site, clade_commands *commands) {
-    const clade_argument arguments[] = {
-        clade_buffer_argument(site->in[0].buffer),  clade_buffer_argument(site->in[1].buffer),
-        clade_buffer_argument(site->out[0].buffer), clade_int_argument(site->in[0].size[0]),
-        clade_int_argument(site->in[0].size[1]),
-    };
-    return clade_commands_launch(commands, &(clade_launch){
-                                               .file = "loss.cl",
-                                               .kernel = "pick",
-                                               .label = site->label,
-                                               .global = { (size_t)site->in[0].size[0] },
-                                               .local = { GROUP },
-                                               .arguments = arguments,
-                                               .argument_count = 5,
-                                           });
+static clade_status record_row_vectors(const clade_site *site, clade_commands *commands) {
+    return record(site, commands, "row_vectors", (size_t[]){ (size_t)sizes_of(site).rows, 1 }, 1, "", 0);
 }
 
-static clade_status record_one_hot(const clade_site *site, clade_commands *commands) {
-    const clade_argument arguments[] = {
-        clade_buffer_argument(site->in[0].buffer),
-        clade_buffer_argument(site->out[0].buffer),
-        clade_int_argument(site->out[0].size[0]),
-        clade_int_argument(site->out[0].size[1]),
-    };
-    return clade_commands_launch(commands, &(clade_launch){
-                                               .file = "loss.cl",
-                                               .kernel = "one_hot",
-                                               .label = site->label,
-                                               .global = { (size_t)site->out[0].size[1], (size_t)site->out[0].size[0] },
-                                               .arguments = arguments,
-                                               .argument_count = 4,
-                                           });
+static clade_status record_row_groups(const clade_site *site, clade_commands *commands) {
+    return record(site, commands, "row_groups", (size_t[]){ (size_t)sizes_of(site).rows * GROUP, 1 }, GROUP, "", 0);
+}
+
+/* Columns of vectors lie apart by whole planes, often a power of two, which caches hold badly: they are kept. */
+static clade_status record_pixels(const clade_site *site, clade_commands *commands) {
+    const clade_class_sizes s = sizes_of(site);
+    if (!site->device->capabilities.is_cpu)
+        return record(site, commands, "pixels", (size_t[]){ (size_t)s.plane, (size_t)s.rows }, GROUP, "-DLANES=1", 0);
+    const size_t items = (size_t)((s.plane + LANES - 1) / LANES), kept = (size_t)s.columns * LANES * sizeof(float);
+    const bool keeps = kept <= MOST_KEPT && kept <= site->device->capabilities.local_memory;
+    return record(site, commands, "pixels", (size_t[]){ items, (size_t)s.rows }, 1,
+                  keeps ? "-DLANES=16 -DKEPT" : "-DLANES=16", keeps ? kept : 0);
+}
+
+static bool one_pixel(const clade_site *site, char why[128]) {
+    if (sizes_of(site).plane == 1) return true;
+    snprintf(why, 128, "needs logits (N, C)");
+    return false;
 }
 
 static double for_cpus(const clade_site *site) {
@@ -255,128 +351,72 @@ static double flops(const clade_site *site) {
     return 4.0 * (double)site->in[0].count;
 }
 
-#define TWO_FORMS(NAME, VECTORS, GROUPS)                                                                               \
-    static const clade_implementation *const NAME[] = {                                                                \
-        &(const clade_implementation){ .name = "row_vectors", .suitability = for_cpus, .record = VECTORS },            \
-        &(const clade_implementation){ .name = "row_groups", .suitability = for_others, .record = GROUPS },            \
-        NULL,                                                                                                          \
-    }
-TWO_FORMS(cross_entropy_implementations, record_cross_entropy_vectors, record_cross_entropy_groups);
-TWO_FORMS(gradient_implementations, record_gradient_vectors, record_gradient_groups);
-TWO_FORMS(correct_implementations, record_correct_vectors, record_correct_groups);
-static const clade_implementation *const pick_implementations[] = {
-    &(const clade_implementation){ .name = "pick", .record = record_pick },
-    NULL,
-};
-static const clade_implementation *const one_hot_implementations[] = {
-    &(const clade_implementation){ .name = "elements", .record = record_one_hot },
+static const clade_implementation *const implementations[] = {
+    &(const clade_implementation){
+        .name = "row_vectors", .applicable = one_pixel, .suitability = for_cpus, .record = record_row_vectors },
+    &(const clade_implementation){
+        .name = "row_groups", .applicable = one_pixel, .suitability = for_others, .record = record_row_groups },
+    &(const clade_implementation){ .name = "pixels", .record = record_pixels },
     NULL,
 };
 
 /* ---- cases ---- */
 
-#define ROW_CASE(NAME, N, C, BOUND, FILL)                                                                              \
-    {                                                                                                                  \
-        .name = NAME, .in = { { 2, { N, C } }, { 1, { N } } }, .input_count = 2, .fill = { FILL, CLADE_FILL_LABELS },  \
-        .label_bound = BOUND                                                                                           \
-    }
-#define ROW_CASES(NAME, FILL)                                                                                          \
-    static const clade_case NAME[] = {                                                                                 \
-        ROW_CASE("ten classes", 7, 10, 10, FILL),                                                                      \
-        ROW_CASE("more classes than items", 3, 147, 147, FILL),                                                        \
-        ROW_CASE("some labels out of range", 65, 5, 9, FILL),                                                          \
-        ROW_CASE("whole vectors", 5, 32, 32, FILL),                                                                    \
-        { .name = NULL },                                                                                              \
-    }
-ROW_CASES(row_cases, CLADE_FILL_UNIFORM);
-ROW_CASES(distinct_cases, CLADE_FILL_DISTINCT);
+#define LIST(...)                                                                                                      \
+    { __VA_ARGS__ }
+#define LABELS CLADE_FILL_LABELS
+#define DENSE CLADE_FILL_POSITIVE
 
-#define GRADIENT_CASE(NAME, N, C, BOUND)                                                                               \
-    {                                                                                                                  \
-        .name = NAME, .in = { { 2, { N, C } }, { 1, { N } }, { 1, { N } } }, .input_count = 3,                         \
-        .fill = { CLADE_FILL_UNIFORM, CLADE_FILL_LABELS, CLADE_FILL_UNIFORM }, .label_bound = BOUND                    \
-    }
-static const clade_case gradient_cases[] = {
-    GRADIENT_CASE("ten classes", 7, 10, 10),
-    GRADIENT_CASE("more classes than items", 3, 147, 147),
-    GRADIENT_CASE("some labels out of range", 65, 5, 9),
-    { .name = NULL },
-};
+/* The target is of TARGET dims and kind; COUNT tells whether weights (C) follow. */
+#define CASES(CASE)                                                                                                    \
+    CASE("ten classes", LIST(2, { 7, 10 }), LIST(1, { 7 }), LIST(1, { 7 }), LABELS, 0, 10, 10, LIST(.smoothing = 0))   \
+    CASE("more classes than items", LIST(2, { 3, 147 }), LIST(1, { 3 }), LIST(1, { 3 }), LABELS, 0, 147, 147,          \
+         LIST(.smoothing = 0))                                                                                         \
+    CASE("some labels out of range", LIST(2, { 65, 5 }), LIST(1, { 65 }), LIST(1, { 65 }), LABELS, 0, 5, 9,            \
+         LIST(.smoothing = 0))                                                                                         \
+    CASE("whole vectors", LIST(2, { 5, 32 }), LIST(1, { 5 }), LIST(1, { 5 }), LABELS, 0, 32, 32, LIST(.smoothing = 0)) \
+    CASE("weights, smoothing and an ignored class", LIST(2, { 9, 19 }), LIST(1, { 9 }), LIST(1, { 9 }), LABELS, 1, 19, \
+         4, LIST(.smoothing = 0.1, .ignores = true, .ignore = 2))                                                      \
+    CASE("dense", LIST(2, { 6, 37 }), LIST(2, { 6, 37 }), LIST(1, { 6 }), DENSE, 0, 37, 0, LIST(.smoothing = 0))       \
+    CASE("dense, weights and smoothing", LIST(2, { 3, 81 }), LIST(2, { 3, 81 }), LIST(1, { 3 }), DENSE, 1, 81, 0,      \
+         LIST(.smoothing = 0.3))                                                                                       \
+    CASE("pixels", LIST(4, { 2, 5, 7, 9 }), LIST(3, { 2, 7, 9 }), LIST(3, { 2, 7, 9 }), LABELS, 0, 5, 6,               \
+         LIST(.smoothing = 0))                                                                                         \
+    CASE("pixels, weights, smoothing and an ignored class", LIST(3, { 3, 4, 33 }), LIST(2, { 3, 33 }),                 \
+         LIST(2, { 3, 33 }), LABELS, 1, 4, 4, LIST(.smoothing = 0.2, .ignores = true, .ignore = 0))                    \
+    CASE("dense pixels with weights", LIST(4, { 2, 3, 4, 5 }), LIST(4, { 2, 3, 4, 5 }), LIST(3, { 2, 4, 5 }), DENSE,   \
+         1, 3, 0, LIST(.smoothing = 0))                                                                                \
+    CASE("pixels of more classes than are kept", LIST(3, { 1, 515, 18 }), LIST(2, { 1, 18 }), LIST(2, { 1, 18 }),      \
+         LABELS, 0, 515, 515, LIST(.smoothing = 0))
 
-static const clade_case one_hot_cases[] = {
-    { .name = "five classes, some labels out of range",
-      .in = { { 1, { 7 } } },
-      .input_count = 1,
-      .fill = { CLADE_FILL_LABELS },
-      .label_bound = 8,
-      .attributes = &(const one_hot_attributes){ 5 } },
-    { .name = NULL },
-};
+#define FORWARD(NAME, DIMS, TARGET, PIXELS, KIND, COUNT, CLASSES, BOUND, ATTRIBUTES)                                   \
+    { .name = NAME,                                                                                                    \
+      .in = { DIMS, TARGET, { 1, { CLASSES } } },                                                                      \
+      .input_count = 2 + (COUNT),                                                                                      \
+      .fill = { CLADE_FILL_UNIFORM, KIND, CLADE_FILL_POSITIVE },                                                       \
+      .label_bound = BOUND,                                                                                            \
+      .attributes = &(const attributes)ATTRIBUTES },
+#define BACKWARD(NAME, DIMS, TARGET, PIXELS, KIND, COUNT, CLASSES, BOUND, ATTRIBUTES)                                  \
+    { .name = NAME,                                                                                                    \
+      .in = { DIMS, TARGET, PIXELS, { 1, { CLASSES } } },                                                              \
+      .input_count = 3 + (COUNT),                                                                                      \
+      .fill = { CLADE_FILL_UNIFORM, KIND, CLADE_FILL_UNIFORM, CLADE_FILL_POSITIVE },                                   \
+      .label_bound = BOUND,                                                                                            \
+      .attributes = &(const attributes)ATTRIBUTES },
+
+static const clade_case cases[] = { CASES(FORWARD){ .name = NULL } };
+static const clade_case gradient_cases[] = { CASES(BACKWARD){ .name = NULL } };
 
 /* ---- the rows ---- */
 
-#define ROW(NAME, INPUTS, INFER, GRADIENT, REFERENCE, IMPLEMENTATIONS, CASES)                                          \
+#define ROW(NAME, ONNX, INPUTS, INFER, GRADIENT, REFERENCE, CASE_LIST)                                                 \
     {                                                                                                                  \
-        .name = NAME, .input_minimum = INPUTS, .input_maximum = INPUTS, .outputs = 1, .infer = INFER,                  \
-        .gradient = GRADIENT, .reference = REFERENCE, .flops = flops, .implementations = IMPLEMENTATIONS,              \
-        .cases = CASES                                                                                                 \
+        .name = NAME, .onnx = ONNX, .attributes = schema, .attributes_size = sizeof(attributes),                       \
+        .input_minimum = INPUTS, .input_maximum = (INPUTS) + 1, .outputs = 1, .infer = INFER, .gradient = GRADIENT,    \
+        .reference = REFERENCE, .flops = flops, .implementations = implementations, .cases = CASE_LIST                 \
     }
 
-const clade_op clade_op_softmax_cross_entropy = ROW("softmax_cross_entropy", 2, infer_per_row, gradient_cross_entropy,
-                                                    reference_cross_entropy, cross_entropy_implementations, row_cases);
-const clade_op clade_op_softmax_cross_entropy_gradient =
-    ROW("softmax_cross_entropy_gradient", 3, infer_gradient, gradient_cross_entropy_gradient,
-        reference_cross_entropy_gradient, gradient_implementations, gradient_cases);
-const clade_op clade_op_negative_log_likelihood = ROW("negative_log_likelihood", 2, infer_per_row, gradient_likelihood,
-                                                      reference_likelihood, pick_implementations, row_cases);
-const clade_op clade_op_correct =
-    ROW("correct", 2, infer_per_row, NULL, reference_correct, correct_implementations, distinct_cases);
-const clade_op clade_op_one_hot = {
-    .name = "one_hot",
-    .onnx = "OneHot",
-    .attributes = one_hot_schema,
-    .attributes_size = sizeof(one_hot_attributes),
-    .input_minimum = 1,
-    .input_maximum = 1,
-    .outputs = 1,
-    .infer = infer_one_hot,
-    .reference = reference_one_hot,
-    .implementations = one_hot_implementations,
-    .cases = one_hot_cases,
-};
-
-/* ---- the builder's calls ---- */
-
-static clade_value per_row(const clade_op *op, clade_value x, clade_value label) {
-    const clade_value inputs[] = { x, label };
-    return clade_append(clade_graph_of(inputs, 2), op, "", NULL, inputs, 2);
-}
-
-clade_value clade_softmax_cross_entropy(clade_value logits, clade_value label) {
-    return clade_mean(per_row(&clade_op_softmax_cross_entropy, logits, label), CLADE_ALL_AXES, false);
-}
-
-clade_value clade_negative_log_likelihood(clade_value log_probability, clade_value label) {
-    return clade_mean(per_row(&clade_op_negative_log_likelihood, log_probability, label), CLADE_ALL_AXES, false);
-}
-
-clade_value clade_half_squared_loss(clade_value x, clade_value target) {
-    if (clade_value_valid(x) && clade_value_valid(target)) {
-        const clade_type *type = clade_value_type(x), *target_type = clade_value_type(target);
-        if (type->dims.rank < 1 || !clade_dims_equal(&type->dims, &target_type->dims)) {
-            return clade_invalid(x.graph, CLADE_ERROR_ARGUMENT,
-                                 "half_squared_loss of %s and %s: expected the same dims, (N, ...)",
-                                 clade_type_text(x.graph, type), clade_type_text(x.graph, target_type));
-        }
-    }
-    clade_value sum = clade_sum(clade_square(clade_subtract(x, target)), CLADE_ALL_AXES, false);
-    return clade_scale_per(sum, 0.5, clade_value_dims(x).size[0]);
-}
-
-clade_value clade_one_hot(clade_value label, int64_t classes) {
-    return clade_append(label.graph, &clade_op_one_hot, "", &(const one_hot_attributes){ classes }, &label, 1);
-}
-
-clade_value clade_count_correct(clade_value scores, clade_value label) {
-    return clade_sum(per_row(&clade_op_correct, scores, label), CLADE_ALL_AXES, false);
-}
+const clade_op clade_op_softmax_cross_entropy =
+    ROW("softmax_cross_entropy", "SoftmaxCrossEntropyLoss", 2, infer, gradient, reference, cases);
+const clade_op clade_op_softmax_cross_entropy_gradient = ROW("softmax_cross_entropy_gradient", NULL, 3, infer_gradient,
+                                                             gradient_gradient, reference_gradient, gradient_cases);

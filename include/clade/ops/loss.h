@@ -8,14 +8,53 @@
 extern "C" {
 #endif
 
-/* ---- losses: scalars (rank 0), means over the batch ---- */
+/* ---- losses over classes ---- */
 
-/* Mean over N of -log softmax(logits)[label]. logits (N, C), label (N) int32 in 0 .. C-1. A label out of range adds
- * nothing to loss and gradient. */
-CLADE_API clade_value clade_softmax_cross_entropy(clade_value logits, clade_value label);
-/* Mean over N of -log_probability[label]; log_probability (N, C) as of clade_log_softmax. */
+/* Mean of -log softmax(logits)[target], over N and the pixels. logits (N, C, ...); the target is a class number for
+ * each, int32 (N, ...) in 0 .. C-1; or the shares of all classes (one-hot or dense), float32 as the logits, with the
+ * loss -sum over c of target[c] * log softmax(logits)[c]. A number out of range adds nothing to loss and gradient. */
+CLADE_API clade_value clade_softmax_cross_entropy(clade_value logits, clade_value target);
+/* Mean over N and the pixels of -log_probability[label]; log_probability (N, C, ...) as of clade_log_softmax, label
+ * int32 (N, ...). */
 CLADE_API clade_value clade_negative_log_likelihood(clade_value log_probability, clade_value label);
-/* Mean over N of half the squared distance: 1/(2N) * sum (x - target)^2 (deck 000; Caffe's EuclideanLoss). The same dims. */
+
+/* What becomes of the losses of the single pixels. The mean over class numbers is over the weights of those that count:
+ * sum of losses / sum of weight[target], 0 where none counts; over shares it is over N and the pixels. */
+typedef enum clade_loss_reduction {
+    CLADE_LOSS_MEAN, /* a scalar */
+    CLADE_LOSS_SUM,  /* a scalar */
+    CLADE_LOSS_NONE, /* (N, ...) */
+} clade_loss_reduction;
+
+/* The same with all that ONNX's SoftmaxCrossEntropyLoss and NegativeLogLikelihoodLoss have: of each pixel
+ *   loss = sum over c of -weight[c] * t[c] * log softmax(x)[c],   t = (1 - smoothing) * target + smoothing / C
+ * (smoothing: Szegedy et al. 2016), and -weight[target] * x[target], where x is log-probabilities already. */
+typedef struct clade_class_loss_options {
+    size_t size;
+    clade_value x;      /* (N, C, ...) */
+    clade_value target; /* class numbers int32 (N, ...), or shares float32 as x */
+    clade_value weight; /* (C); default 1 for each class */
+    bool ignores;       /* the class number IGNORE does not count; no shares then */
+    int64_t ignore;
+    double smoothing; /* 0 to 1, of the cross-entropy; default 0 */
+    clade_loss_reduction reduction;
+} clade_class_loss_options;
+CLADE_API clade_value clade_softmax_cross_entropy_loss_with(const clade_class_loss_options *options);
+#define clade_softmax_cross_entropy_loss(...)                                                                          \
+    clade_softmax_cross_entropy_loss_with(                                                                             \
+        &(clade_class_loss_options){ .size = sizeof(clade_class_loss_options), .x = __VA_ARGS__ })
+CLADE_API clade_value clade_negative_log_likelihood_loss_with(const clade_class_loss_options *options);
+#define clade_negative_log_likelihood_loss(...)                                                                        \
+    clade_negative_log_likelihood_loss_with(                                                                           \
+        &(clade_class_loss_options){ .size = sizeof(clade_class_loss_options), .x = __VA_ARGS__ })
+
+/* label (N, ...) int32 -> (N, classes, ...) float32, 1 at the label, else 0. */
+CLADE_API clade_value clade_one_hot(clade_value label, int64_t classes);
+
+/* ---- other losses: scalars (rank 0), means over the batch ---- */
+
+/* Mean over N of half the squared distance: 1/(2N) * sum (x - target)^2 (deck 000; Caffe's EuclideanLoss). The same
+ * dims. */
 CLADE_API clade_value clade_half_squared_loss(clade_value x, clade_value target);
 /* 1/N * sum (x - target)^2: the sum of squares (deck 004). */
 CLADE_API clade_value clade_sum_of_squares_loss(clade_value x, clade_value target);
@@ -42,12 +81,37 @@ CLADE_API clade_value clade_margin_loss(clade_value scores, clade_value label);
 CLADE_API clade_value clade_contrastive_loss(clade_value a, clade_value b, clade_value same, double margin);
 /* Triplet loss (Schroff et al. 2015): mean over N of max(0, |anchor - positive|^2 - |anchor - negative|^2 + margin). */
 CLADE_API clade_value clade_triplet_loss(clade_value anchor, clade_value positive, clade_value negative, double margin);
-/* label (N) int32 -> (N, classes) float32, 1 at the label, else 0. */
-CLADE_API clade_value clade_one_hot(clade_value label, int64_t classes);
+/* Cosine embedding loss (as PyTorch's) of rows a and b (N, D) with cosine c: mean over N of 1 - c where sign (N)
+ * float32 is 1, of max(0, c - margin) where it is -1. */
+CLADE_API clade_value clade_cosine_embedding_loss(clade_value a, clade_value b, clade_value sign, double margin);
+/* Kullback and Leibler's divergence (1951) of the distribution of log_probability from target, both (N, ...):
+ * 1/N * sum of target * (ln target - log_probability); a target of 0 adds 0. */
+CLADE_API clade_value clade_kl_divergence_loss(clade_value log_probability, clade_value target);
+
+/* ---- losses on features and pictures ---- */
+
+/* Gram matrices of features x (N, C, H, W) -> (N, C, C): G[n,c,k] = sum over pixels of x[n,c] * x[n,k] / (C H W)
+ * (Johnson et al. 2016, equation 3; Gatys et al. 2015 do not divide). */
+CLADE_API clade_value clade_gram_matrix(clade_value x);
+/* Style: 1/N * sum of (G(x) - target)^2, target the style's Gram matrices (N, C, C), or (1, C, C) for all (Johnson,
+ * equation 4; four times Gatys's E of a layer). */
+CLADE_API clade_value clade_style_loss(clade_value x, clade_value target);
+/* Content: the mean over all elements of (x - target)^2 (Johnson, equation 2). Gatys's, half the sum of squares, is
+ * clade_half_squared_loss. */
+CLADE_API clade_value clade_content_loss(clade_value x, clade_value target);
+/* Total variation of x (N, C, H, W) or (N, C, L): 1/N * sum of |x[i+1] - x[i]|^power over the neighbours along each
+ * axis of the pixels, power 1 or 2 (Rudin et al. 1992, without the root; 2 as Johnson's code). */
+CLADE_API clade_value clade_total_variation_loss(clade_value x, int power);
+
+/* ---- several losses ---- */
+
+/* weights[0] * values[0] + ...: COUNT values of the same dims, at least 1 (GoogLeNet's auxiliary losses at 0.3). */
+CLADE_API clade_value clade_weighted_sum(const clade_value *values, const double *weights, size_t count);
 
 /* ---- measures (no gradient) ---- */
 
-/* The number of rows of scores (N, C) whose largest element (of equals the first) is at label (N) int32; a scalar. */
+/* The number of pixels of scores (N, C, ...) whose largest class (of equals the first) is at label (N, ...) int32; a
+ * scalar. */
 CLADE_API clade_value clade_count_correct(clade_value scores, clade_value label);
 
 #ifdef __cplusplus
