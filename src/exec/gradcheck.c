@@ -320,8 +320,9 @@ static clade_status check_row(gradcheck *g, const clade_op *op) {
     }
     clade_status status = CLADE_OK;
     for (const clade_case *one = op->cases; one != NULL && one->name != NULL; one++) {
+        const int outputs = op->outputs > 0 ? op->outputs : *(const int32_t *)one->attributes;
         g->case_name = one->name;
-        for (int o = 0; o < op->outputs && status == CLADE_OK && !g->stop; o++) {
+        for (int o = 0; o < outputs && status == CLADE_OK && !g->stop; o++) {
             status = check_output(g, op, one, (uint32_t)o);
         }
     }

@@ -25,6 +25,8 @@ static double draw(clade_random *random, clade_fill fill, int64_t label_bound) {
         return 0.5 + 1.5 * u;
     case CLADE_FILL_NONZERO:
         return u < 0.5 ? -0.1 - 1.8 * u : 0.1 + 1.8 * (u - 0.5);
+    case CLADE_FILL_SMALL:
+        return (2.0 * u - 1.0) / 32;
     case CLADE_FILL_LABELS:
         return floor(u * (double)(label_bound > 0 ? label_bound : 1));
     default:
