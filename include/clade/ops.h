@@ -9,11 +9,15 @@
 #define CLADE_OPS_H
 
 #include "clade/ops/convolution.h"
+#include "clade/ops/correlation.h"
 #include "clade/ops/elementwise.h"
 #include "clade/ops/loss.h"
 #include "clade/ops/normalization.h"
 #include "clade/ops/pooling.h"
+#include "clade/ops/random.h"
+#include "clade/ops/recurrent.h"
 #include "clade/ops/reduction.h"
 #include "clade/ops/shape.h"
+#include "clade/ops/whole.h"
 
 #endif
