@@ -1,4 +1,4 @@
-/* clade bench: a matrix product, a convolution and its gradients, a training step, or inference, timed. */
+/* clade bench: a matrix product, a convolution or another layer and its gradients, a training step, or inference, timed. */
 #include "report.h"
 #include "workload.h"
 
@@ -83,6 +83,54 @@ static outcome bench_conv(const invocation *call, clade_device *device, const cl
     return json_print(&report) ? DONE : FAILED;
 }
 
+/* NAME N C H W, and of a pooling KERNEL STRIDE PAD. */
+static outcome read_layer(const invocation *call, clade_layer_shape *shape) {
+    enum { DIMS = 4, SIZES = 7, PAD = 6 };
+    const char *name = call->operands[1];
+    const int count = clade_bench_layer_has_windows(name) ? SIZES : DIMS;
+    int64_t size[SIZES] = { 0 };
+    size_t index = 0;
+    while (clade_bench_layer_name(index) != NULL && strcmp(clade_bench_layer_name(index), name) != 0)
+        index++;
+    if (clade_bench_layer_name(index) == NULL) {
+        char known[256] = "";
+        for (size_t i = 0; clade_bench_layer_name(i) != NULL; i++)
+            snprintf(known + strlen(known), sizeof known - strlen(known), " %s", clade_bench_layer_name(i));
+        return wrong_usage(call->command, "unknown layer \"%.100s\"; it is one of%s", name, known);
+    }
+    if (call->operand_count != count + 2)
+        return wrong_usage(call->command, "%s wants N C H W%s", name, count == SIZES ? " KERNEL STRIDE PAD" : "");
+    invocation sizes = *call;
+    sizes.operands++;
+    outcome read = read_sizes(&sizes, count, PAD, size);
+    *shape = (clade_layer_shape){ size[0], size[1], size[2], size[3], size[4], size[5], size[PAD] };
+    return read;
+}
+
+static outcome bench_layer(const invocation *call, clade_device *device, const clade_bench_options *options) {
+    const arguments *given = call->arguments;
+    clade_layer_shape shape;
+    clade_bench_result forward, both;
+    outcome read = read_layer(call, &shape);
+    if (read != DONE) return read;
+    if (clade_bench_layer(device, call->operands[1], &shape, options, &forward, &both) != CLADE_OK) return failed(call);
+    if (!given->json) {
+        printf("%-16s forward min %s, with backward min %s, median %s and %s\n", call->operands[1],
+               words_seconds(forward.times.min), words_seconds(both.times.min), words_seconds(forward.times.median),
+               words_seconds(both.times.median));
+        return DONE;
+    }
+    json report = open_report("layer", device);
+    json_text(&report, report.root, "layer", call->operands[1]);
+    json_number(&report, report.root, "forward_ms", forward.times.min * 1e3);
+    json_number(&report, report.root, "backward_ms", (both.times.min - forward.times.min) * 1e3);
+    json_number(&report, report.root, "step_ms", both.times.min * 1e3);
+    json_number(&report, report.root, "forward_median_ms", forward.times.median * 1e3);
+    json_number(&report, report.root, "step_median_ms", both.times.median * 1e3);
+    json_number(&report, report.root, "steps", (double)both.times.steps);
+    return json_print(&report) ? DONE : FAILED;
+}
+
 static outcome bench_model(const invocation *call, clade_device *device, const clade_bench_options *options,
                            bool training) {
     const arguments *given = call->arguments;
@@ -122,12 +170,13 @@ static outcome bench_inference(const invocation *call, clade_device *device, con
 /* The kinds of work, with what each wants after its name and how long it is measured. */
 static const struct {
     const char *name, *operands;
-    int operand_count;
+    int operand_count; /* -1: more than one number, which the work looks at itself */
     double seconds;
     outcome (*run)(const invocation *call, clade_device *device, const clade_bench_options *options);
 } works[] = {
     { "gemm", "M N K", 3, 2, bench_gemm },
     { "conv", "N C H W K R S STRIDE PAD GROUPS", 10, 0.7, bench_conv },
+    { "layer", "NAME N C H W [KERNEL STRIDE PAD]", -1, 1, bench_layer },
     { "train", "MODEL", 1, 2, bench_training },
     { "infer", "MODEL", 1, 2, bench_inference },
 };
@@ -136,7 +185,7 @@ static outcome run(invocation *call) {
     const arguments *given = call->arguments;
     for (size_t i = 0; i < sizeof works / sizeof works[0]; i++) {
         if (strcmp(works[i].name, call->operands[0]) != 0) continue;
-        if (call->operand_count != works[i].operand_count + 1)
+        if (works[i].operand_count < 0 ? call->operand_count < 2 : call->operand_count != works[i].operand_count + 1)
             return wrong_usage(call->command, "%s wants %s", works[i].name, works[i].operands);
         const clade_bench_options options = { .size = sizeof options,
                                               .steps = given->steps,
@@ -147,7 +196,8 @@ static outcome run(invocation *call) {
         clade_device_close(device);
         return result;
     }
-    return wrong_usage(call->command, "unknown work \"%.100s\"; it is gemm, conv, train or infer", call->operands[0]);
+    return wrong_usage(call->command, "unknown work \"%.100s\"; it is gemm, conv, layer, train or infer",
+                       call->operands[0]);
 }
 
 static const option options[] = {
@@ -161,10 +211,14 @@ static const option options[] = {
 
 const command command_bench = {
     .name = "bench",
-    .operands = "gemm M N K | conv N C H W K R S STRIDE PAD GROUPS | train MODEL | infer MODEL",
-    .title = "a matrix product, a convolution, a training step or inference, timed",
+    .operands = "gemm M N K | conv N C H W K R S STRIDE PAD GROUPS | layer NAME N C H W [KERNEL STRIDE PAD] | "
+                "train MODEL | infer MODEL",
+    .title = "a matrix product, a convolution, a layer, a training step or inference, timed",
     .details =
-        "Each step is timed to its completion on the device, after three that are not counted. Compiling is "
+        "A layer is one of those that `clade bench layer` lists, on x of N x C x H x W, poolings with a window; it is "
+        "timed "
+        "alone, and together with its gradients. Each step is timed to its completion on the device, after "
+        "three that are not counted. Compiling is "
         "outside. Training is whole steps with the update (SGD, momentum 0.9, weight decay 1e-4) on drawn images.",
     .operand_minimum = 1,
     .operand_maximum = 11,

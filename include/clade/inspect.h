@@ -182,6 +182,21 @@ CLADE_API clade_status clade_bench_conv(clade_device *device, const clade_conv_s
                                         const clade_bench_options *options,
                                         clade_bench_result results[CLADE_CONV_DIRECTIONS]);
 
+/* The input (N, C, H, W) of a layer; of a pooling its window, else zeros. */
+typedef struct clade_layer_shape {
+    int64_t n, c, h, w;
+    int64_t kernel, stride, pad;
+} clade_layer_shape;
+/* The layer of that name alone, as it is in training (FORWARD), and together with its gradients by its inputs and its
+ * parameters, given that by its output (BOTH). softmax and layer_norm take x as (N, C * H * W); swish is
+ * x * sigmoid(x) + another input. CLADE_ERROR_ARGUMENT for a name that is none. */
+CLADE_API clade_status clade_bench_layer(clade_device *device, const char *name, const clade_layer_shape *shape,
+                                         const clade_bench_options *options, clade_bench_result *forward,
+                                         clade_bench_result *both);
+/* The name of layer INDEX, NULL past the last; whether it pools. */
+CLADE_API const char *clade_bench_layer_name(size_t index);
+CLADE_API bool clade_bench_layer_has_windows(const char *name);
+
 /* Repeats the run that OPTIONS describes, feeds and fetches aside: inputs are copied once, before the clock starts. */
 CLADE_API clade_status clade_bench_run(clade_session *session, const clade_run_options *run,
                                        const clade_bench_options *options, clade_bench_result *result);

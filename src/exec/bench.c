@@ -4,6 +4,8 @@
 
 #include "base/random.h"
 #include "base/thread.h"
+#include "clade/ops.h"
+#include "passes/passes.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -192,17 +194,26 @@ static clade_value add_input(bench_graph *b, const char *name, clade_dims dims) 
     return value;
 }
 
-/* Times TARGET; the session is made at the first call, when the graph is whole. */
-static clade_status time_target(bench_graph *b, clade_device *device, clade_value target,
-                                const clade_bench_options *options, clade_bench_result *result) {
+enum { MAX_TARGETS = 4 };
+
+/* Times a run for COUNT targets; the session is made at the first call, when the graph is whole. */
+static clade_status time_targets(bench_graph *b, clade_device *device, const clade_value *targets, size_t count,
+                                 const clade_bench_options *options, clade_bench_result *result) {
     clade_status status = clade_graph_status(b->graph);
     if (status == CLADE_OK && b->session == NULL) status = clade_session_new(device, b->graph, 0, &b->session);
     if (status != CLADE_OK) return status;
-    const clade_binding_array fetch = { .value = target };
+    clade_binding_array fetches[MAX_TARGETS] = { { .data = NULL } };
+    for (size_t i = 0; i < count; i++)
+        fetches[i].value = targets[i];
     const clade_run_options run = {
-        .size = sizeof run, .feeds = b->feeds, .feed_count = b->feed_count, .fetches = &fetch, .fetch_count = 1
+        .size = sizeof run, .feeds = b->feeds, .feed_count = b->feed_count, .fetches = fetches, .fetch_count = count
     };
     return clade_bench_run(b->session, &run, options, result);
+}
+
+static clade_status time_target(bench_graph *b, clade_device *device, clade_value target,
+                                const clade_bench_options *options, clade_bench_result *result) {
+    return time_targets(b, device, &target, 1, options, result);
 }
 
 clade_status clade_bench_gemm(clade_device *device, int64_t m, int64_t n, int64_t k, const clade_bench_options *options,
@@ -252,6 +263,111 @@ clade_status clade_bench_conv(clade_device *device, const clade_conv_shape *shap
         status = time_target(&b, device, target, options, &results[i]);
         results[i].flops = flops;
     }
+    close_graph(&b);
+    return status;
+}
+
+/* ---- layers ---- */
+
+/* x (N, C, H, W) -> (N, C * H * W). */
+static clade_value flat(clade_value x) {
+    return clade_reshape(x, clade_shape(clade_value_dims(x).size[0], CLADE_REST));
+}
+
+static clade_value pool_with(clade_value (*pool)(const clade_pool_options *options), clade_value x,
+                             const clade_layer_shape *shape) {
+    return pool(&(const clade_pool_options){
+        .size = sizeof(clade_pool_options),
+        .x = x,
+        .kernel = { shape->kernel, shape->kernel },
+        .stride = { shape->stride, shape->stride },
+        .pad = { shape->pad, shape->pad, shape->pad, shape->pad },
+    });
+}
+
+#define LAYER(NAME, VALUE)                                                                                             \
+    static clade_value NAME(clade_value x, clade_value other, const clade_layer_shape *shape) {                        \
+        (void)other;                                                                                                   \
+        (void)shape;                                                                                                   \
+        return VALUE;                                                                                                  \
+    }
+LAYER(layer_lrn, clade_local_response_norm(x, .window = 5))
+LAYER(layer_batch_norm, clade_batch_norm(x, .name = "norm"))
+LAYER(layer_layer_norm, clade_layer_norm(flat(x), .name = "norm"))
+LAYER(layer_max_pool, pool_with(clade_max_pool_with, x, shape))
+LAYER(layer_average_pool, pool_with(clade_average_pool_with, x, shape))
+LAYER(layer_lp_pool, pool_with(clade_lp_pool_with, x, shape))
+LAYER(layer_global_max_pool, clade_global_max_pool(x))
+LAYER(layer_instance_norm, clade_instance_norm(x, .name = "norm"))
+LAYER(layer_local_contrast_norm, clade_local_contrast_norm(x))
+LAYER(layer_softmax, clade_softmax(flat(x)))
+LAYER(layer_swish, clade_add(clade_multiply(x, clade_sigmoid(x)), other))
+LAYER(layer_gelu, clade_gelu(x))
+
+/* Layers by name, with the states that they own. */
+static const struct {
+    const char *name;
+    clade_value (*build)(clade_value x, clade_value other, const clade_layer_shape *shape);
+    bool windows, takes_other;
+    const char *states[2];
+} layers[] = {
+    { "lrn", layer_lrn, false, false, { NULL } },
+    { "batch_norm", layer_batch_norm, false, false, { "norm.weight", "norm.bias" } },
+    { "layer_norm", layer_layer_norm, false, false, { "norm.weight", "norm.bias" } },
+    { "max_pool", layer_max_pool, true, false, { NULL } },
+    { "average_pool", layer_average_pool, true, false, { NULL } },
+    { "lp_pool", layer_lp_pool, true, false, { NULL } },
+    { "global_max_pool", layer_global_max_pool, false, false, { NULL } },
+    { "instance_norm", layer_instance_norm, false, false, { "norm.weight", "norm.bias" } },
+    { "local_contrast_norm", layer_local_contrast_norm, false, false, { NULL } },
+    { "softmax", layer_softmax, false, false, { NULL } },
+    { "swish", layer_swish, false, true, { NULL } },
+    { "gelu", layer_gelu, false, false, { NULL } },
+};
+enum { LAYERS = sizeof layers / sizeof layers[0] };
+
+const char *clade_bench_layer_name(size_t index) {
+    return index < LAYERS ? layers[index].name : NULL;
+}
+
+bool clade_bench_layer_has_windows(const char *name) {
+    for (size_t i = 0; i < LAYERS; i++) {
+        if (strcmp(layers[i].name, name) == 0) return layers[i].windows;
+    }
+    return false;
+}
+
+/* Appends layer number INDEX and its gradients: TARGETS become y and the gradients by x, the other input and the states. */
+static clade_status build_layer(bench_graph *b, size_t index, const clade_layer_shape *shape,
+                                clade_value targets[MAX_TARGETS], size_t *count) {
+    const clade_dims dims = clade_shape(shape->n, shape->c, shape->h, shape->w);
+    clade_value sources[MAX_TARGETS - 1] = { add_input(b, "x", dims) }, other = CLADE_NO_VALUE;
+    size_t source_count = 1;
+    if (layers[index].takes_other) other = sources[source_count++] = add_input(b, "other", dims);
+    targets[0] = layers[index].build(sources[0], other, shape);
+    for (int i = 0; i < 2 && layers[index].states[i] != NULL; i++)
+        sources[source_count++] = clade_graph_find(b->graph, "state", layers[index].states[i]);
+    clade_status status = clade_graph_status(b->graph);
+    if (status != CLADE_OK) return status;
+    clade_value dy = add_input(b, "dy", clade_value_dims(targets[0]));
+    *count = 1 + source_count;
+    return clade_gradient(targets[0], dy, sources, source_count, targets + 1);
+}
+
+clade_status clade_bench_layer(clade_device *device, const char *name, const clade_layer_shape *shape,
+                               const clade_bench_options *options, clade_bench_result *forward,
+                               clade_bench_result *both) {
+    size_t index = 0, count = 0;
+    while (index < LAYERS && strcmp(layers[index].name, name) != 0)
+        index++;
+    if (index == LAYERS) return clade_fail(device->context, CLADE_ERROR_ARGUMENT, "no layer \"%.100s\" to time", name);
+    bench_graph b;
+    clade_status status = open_graph(device, &b);
+    if (status != CLADE_OK) return status;
+    clade_value targets[MAX_TARGETS];
+    status = build_layer(&b, index, shape, targets, &count);
+    if (status == CLADE_OK) status = time_target(&b, device, targets[0], options, forward);
+    if (status == CLADE_OK) status = time_targets(&b, device, targets, count, options, both);
     close_graph(&b);
     return status;
 }

@@ -9,6 +9,19 @@ works bench conv 2 4 9 8 6 3 3 2 1 2 --steps 2 --json
 is_json forward_ms backward_data_ms backward_filter_ms device implementation
 works bench conv 2 4 9 8 6 3 3 2 1 2 --steps 2
 shows '^forward ' '^backward_data ' '^backward_filter '
+for layer in lrn batch_norm layer_norm instance_norm local_contrast_norm global_max_pool softmax swish gelu; do
+    works bench layer $layer 2 6 5 4 --steps 2 --json
+    is_json layer forward_ms backward_ms step_ms steps device
+done
+[ "$(value steps)" = 2 ] || die "steps: $(cat out.txt)"
+for layer in max_pool average_pool lp_pool; do works bench layer $layer 2 3 9 8 3 2 1 --steps 1 --json; done
+works bench layer max_pool 2 3 9 8 2 2 0 --steps 1
+shows '^max_pool +forward min'
+fails 2 'lrn wants N C H W;' bench layer lrn 2 6 5 4 3 2 1
+fails 2 'max_pool wants N C H W KERNEL STRIDE PAD' bench layer max_pool 2 6 5 4
+fails 2 'unknown layer "nope"; it is one of lrn' bench layer nope 1 2 3 4
+fails 2 'wants NAME N C H W' bench layer
+fails 1 'larger than' bench layer max_pool 1 1 2 2 5 1 0
 works bench train mlp --batch 8 --steps 3 --json
 is_json min_ms median_ms steps parameters images_per_second device implementation
 [ "$(value parameters)" = 397510 ] || die "parameters: $(cat out.txt)"
