@@ -2,23 +2,40 @@
 #include "command.h"
 #include "report.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 typedef struct arguments {
-    bool json;
-    const char *data, *device, *part;
+    bool json, confusion;
+    const char *data, *device, *part, *picture;
     int64_t batch;
 } arguments;
 
-static bool print_result(const arguments *given, const clade_predictor *predictor, const char *device, const char *data,
-                         const clade_evaluation *result) {
+/* Rows by class, columns by what was answered. */
+static void add_confusion(json *report, const clade_evaluation *result) {
+    cJSON *rows = json_array(report, report->root, "confusion");
+    for (int64_t row = 0; row < result->classes; row++)
+        json_numbers(report, rows, NULL, result->confusion + row * result->classes, (int)result->classes);
+}
+
+static bool print_confusion(clade_context *context, const clade_evaluation *result) {
+    char *text = clade_confusion_text(context, result->confusion, result->classes);
+    if (text != NULL) fputs(text, stdout);
+    clade_confusion_text_free(context, text);
+    return text != NULL;
+}
+
+static bool print_result(clade_context *context, const arguments *given, const clade_predictor *predictor,
+                         const char *device, const char *data, const clade_evaluation *result) {
     const char *model = clade_predictor_model(predictor)->name;
     if (!given->json) {
-        printf("%s after %s steps (%s)\n%s on %s: loss %.4f, accuracy %.2f %% of %s\n", model,
+        printf("%s after %s steps (%s)\n%s on %s: loss %.4f, accuracy %.2f %% of %s", model,
                words_count((double)clade_predictor_step(predictor)), clade_predictor_path(predictor), data, device,
                result->loss, 100 * result->accuracy, words_count((double)result->count));
-        return true;
+        if (isfinite(result->top5)) printf(", among the first five %.2f %%", 100 * result->top5);
+        putchar('\n');
+        return !given->confusion || print_confusion(context, result);
     }
     json report = json_new();
     json_text(&report, report.root, "model", model);
@@ -30,6 +47,8 @@ static bool print_result(const arguments *given, const clade_predictor *predicto
     json_number(&report, report.root, "count", (double)result->count);
     json_number(&report, report.root, "loss", result->loss);
     json_number(&report, report.root, "accuracy", result->accuracy);
+    json_number(&report, report.root, "top5", result->top5);
+    if (given->confusion) add_confusion(&report, result);
     return json_print(&report);
 }
 
@@ -46,10 +65,13 @@ static outcome run(invocation *call) {
     if (result != DONE) return result;
     if (clade_predictor_open(device, call->operands[0], &predictor) != CLADE_OK ||
         clade_dataset_open(call->context, given->data, training ? &data : NULL, training ? NULL : &data) != CLADE_OK ||
-        clade_predictor_evaluate(predictor, data, given->batch, &evaluation) != CLADE_OK) {
+        clade_predictor_evaluate(predictor, data, given->batch, &evaluation) != CLADE_OK ||
+        (given->picture != NULL &&
+         clade_confusion_write(call->context, evaluation.confusion, evaluation.classes,
+                               clade_dataset_describe(data).name, given->picture) != CLADE_OK)) {
         result = failed(call);
-    } else if (!print_result(given, predictor, clade_device_name(device), clade_dataset_describe(data).name,
-                             &evaluation)) {
+    } else if (!print_result(call->context, given, predictor, clade_device_name(device),
+                             clade_dataset_describe(data).name, &evaluation)) {
         result = FAILED;
     }
     clade_predictor_free(predictor);
@@ -63,6 +85,10 @@ static const option options[] = {
       "digits[:TRAIN,TEST[,SEED]], mnist:DIR, fashion:DIR, idx:DIR" },
     { "--part", OPTION_TEXT, offsetof(arguments, part), "test|train", 0, "of the data; default test" },
     { "--batch", OPTION_INTEGER, offsetof(arguments, batch), "N", 1, "images at once; default 250" },
+    { "--confusion", OPTION_FLAG, offsetof(arguments, confusion), NULL, 0,
+      "the confusion matrix too: a row for each class, a column for each answer" },
+    { "--picture", OPTION_TEXT, offsetof(arguments, picture), "FILE", 0,
+      "write the confusion matrix to FILE: .svg, .json, or text" },
     OPTION_DEVICE(arguments),
     OPTION_JSON(arguments),
     OPTIONS_END,

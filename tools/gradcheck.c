@@ -65,7 +65,7 @@ static outcome check_model(const invocation *call, const clade_model *model, cla
     if (graph == NULL) return FAILED;
     options->label_bound = model->classes;
     if (options->samples == 0) options->samples = 20; /* each takes two evaluations of the whole network */
-    clade_status status = clade_gradcheck_loss(built.loss, given->batch, options, summary);
+    clade_status status = clade_gradcheck_loss(clade_model_total_loss(&built), given->batch, options, summary);
     clade_graph_free(graph);
     return status == CLADE_OK ? DONE : failed(call);
 }

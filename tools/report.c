@@ -202,6 +202,10 @@ void table_add(table *rows, ...) {
     va_end(list);
 }
 
+void table_cell(table *rows, const char *text) {
+    if (rows != NULL && !rows->failed) add_cell(rows, text != NULL ? text : "");
+}
+
 void table_rule(table *rows) {
     if (rows == NULL || rows->failed) return;
     for (int i = 0; i < rows->columns; i++)

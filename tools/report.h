@@ -37,8 +37,9 @@ void print_wrapped(const char *text, int indent);
 typedef struct table table;
 /* COLUMNS at most 12; bit i of RIGHT: column i stands at the right. NULL when memory is short. */
 table *table_new(int columns, unsigned right);
-void table_add(table *rows, ...); /* COLUMNS of const char *, copied; NULL: empty */
-void table_rule(table *rows);     /* a line across */
+void table_add(table *rows, ...);               /* COLUMNS of const char *, copied; NULL: empty */
+void table_cell(table *rows, const char *text); /* one cell, where the columns are counted at run time */
+void table_rule(table *rows);                   /* a line across */
 /* Prints and frees. */
 bool table_print(table *rows);
 

@@ -10,10 +10,12 @@
 #include <string.h>
 
 typedef struct arguments {
-    bool json, quiet, resume, shuffle_labels;
+    bool json, quiet, resume, shuffle_labels, full_batch, gradient_norms;
     const char *data, *device, *out, *optimizer, *schedule, *layer_rates;
-    int64_t epochs, batch, memory, held_out, validate_every, checkpoint_every, warm_up;
-    double rate, momentum, weight_decay, schedule_factor, schedule_every, clip_norm, clip_value;
+    int64_t epochs, batch, memory, held_out, validate_every, checkpoint_every, warm_up, early_momentum_epochs,
+        accumulate, iterations, pairs, patience;
+    double rate, momentum, weight_decay, schedule_factor, schedule_every, schedule_threshold, clip_norm, clip_value,
+        early_momentum, least_gain;
     uint64_t seed;
 } arguments;
 
@@ -142,7 +144,8 @@ static const struct {
     { "sgd", CLADE_SGD },         { "sgd-accumulate", CLADE_SGD_ACCUMULATE },
     { "adam", CLADE_ADAM },       { "nesterov", CLADE_NESTEROV },
     { "adamw", CLADE_ADAMW },     { "rmsprop", CLADE_RMSPROP },
-    { "adagrad", CLADE_ADAGRAD },
+    { "adagrad", CLADE_ADAGRAD }, { "lbfgs", CLADE_LBFGS },
+    { "wiggle", CLADE_WIGGLE },
 };
 
 static const struct {
@@ -150,7 +153,7 @@ static const struct {
     clade_schedule_kind kind;
 } schedules[] = {
     { "constant", CLADE_CONSTANT }, { "step", CLADE_STEP },       { "cosine", CLADE_COSINE },
-    { "plateau", CLADE_PLATEAU },   { "inverse", CLADE_INVERSE },
+    { "plateau", CLADE_PLATEAU },   { "inverse", CLADE_INVERSE }, { "halve", CLADE_HALVE },
 };
 
 /* What was said on the command line, as the library's options. */
@@ -173,13 +176,57 @@ static clade_train_options train_options(const arguments *given) {
         .stop_on_interrupt = true,
         .clip_norm = given->clip_norm,
         .clip_value = given->clip_value,
-        .schedule = { .factor = given->schedule_factor, .every = given->schedule_every, .warm_up = given->warm_up },
+        .schedule = { .factor = given->schedule_factor,
+                      .every = given->schedule_every,
+                      .threshold = given->schedule_threshold,
+                      .warm_up = given->warm_up },
+        .early_momentum = given->early_momentum,
+        .early_momentum_epochs = given->early_momentum_epochs,
+        .accumulate = given->accumulate,
+        .full_batch = given->full_batch,
+        .iterations = given->iterations,
+        .memory = given->pairs,
+        .patience = given->patience,
+        .least_gain = given->least_gain,
+        .watch_layers = given->gradient_norms,
     };
     for (size_t i = 0; given->optimizer != NULL && i < sizeof optimizers / sizeof *optimizers; i++)
         if (strcmp(optimizers[i].name, given->optimizer) == 0) options.optimizer = optimizers[i].kind;
     for (size_t i = 0; given->schedule != NULL && i < sizeof schedules / sizeof *schedules; i++)
         if (strcmp(schedules[i].name, given->schedule) == 0) options.schedule.kind = schedules[i].kind;
     return options;
+}
+
+/* What is wrong with the options together; NULL when nothing is. */
+static const char *fault_of(const arguments *given) {
+    const bool lbfgs = given->optimizer != NULL && strcmp(given->optimizer, "lbfgs") == 0;
+    const bool wiggle = given->optimizer != NULL && strcmp(given->optimizer, "wiggle") == 0;
+    const struct {
+        bool wrong;
+        const char *words;
+    } rules[] = {
+        { given->schedule == NULL &&
+              (given->schedule_factor > 0 || given->schedule_every > 0 || given->schedule_threshold > 0),
+          "--schedule-factor, --schedule-every and --schedule-threshold want --schedule" },
+        { given->early_momentum > 0 && given->early_momentum_epochs == 0,
+          "--early-momentum wants --early-momentum-epochs" },
+        { given->early_momentum_epochs > 0 && given->optimizer != NULL &&
+              (lbfgs || wiggle || strncmp(given->optimizer, "ada", 3) == 0),
+          "--early-momentum-epochs is of sgd, sgd-accumulate, nesterov and rmsprop" },
+        { given->least_gain > 0 && given->patience == 0, "--least-gain wants --patience" },
+        { given->patience > 0 && given->held_out == 0, "--patience watches held-out images: not with --held-out 0" },
+        { given->full_batch && given->accumulate > 0, "--full-batch and --accumulate exclude each other" },
+        { (given->iterations > 0 || given->pairs > 0) && !lbfgs, "--iterations and --pairs are of --optimizer lbfgs" },
+        { (lbfgs || wiggle) && given->momentum > 0, "--momentum is not of --optimizer lbfgs or wiggle" },
+        { (lbfgs || wiggle) && (given->clip_norm > 0 || given->clip_value > 0),
+          "--clip-norm and --clip-value are not of --optimizer lbfgs or wiggle" },
+        { (lbfgs || wiggle) && (given->full_batch || given->accumulate > 0),
+          "--optimizer lbfgs and wiggle take one batch at a time: --batch with as many images as there are" },
+        { wiggle && given->gradient_norms, "--optimizer wiggle has no gradients for --gradient-norms" },
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].wrong) return rules[i].words;
+    return NULL;
 }
 
 /* ---- what came of it ---- */
@@ -201,6 +248,8 @@ static bool print_json(const arguments *given, const char *model, const char *fo
     json_number(&report, root, "held_out_accuracy", result->held_out_accuracy);
     json_number(&report, root, "val_loss", result->val_loss);
     json_number(&report, root, "val_accuracy", result->val_accuracy);
+    json_number(&report, root, "val_top5", result->val_top5);
+    json_bool(&report, root, "stopped_early", result->stopped_early);
     json_number(&report, root, "images_per_second", result->images_per_second);
     json_text(&report, root, "weights_sha256", result->weights_sha256);
     json_text(&report, root, "out", folder);
@@ -211,8 +260,11 @@ static void print_text(const char *model, const char *folder, const clade_train_
     printf("%s on %s: %lld epochs, %s steps", model, result->device, (long long)result->epochs,
            words_count((double)result->steps));
     if (isfinite(result->images_per_second)) printf(", %s images/s", words_count(result->images_per_second));
-    printf("\nloss %.4f in the last epoch; test loss %.4f, accuracy %.2f %%\n", result->train_loss, result->val_loss,
+    if (result->stopped_early) printf("; stopped early");
+    printf("\nloss %.4f in the last epoch; test loss %.4f, accuracy %.2f %%", result->train_loss, result->val_loss,
            100 * result->val_accuracy);
+    if (isfinite(result->val_top5)) printf(", among the first five %.2f %%", 100 * result->val_top5);
+    putchar('\n');
     printf("weights %s\nrun     %s\n", result->weights_sha256, folder);
 }
 
@@ -245,8 +297,8 @@ static outcome run(invocation *call) {
     if (given->data == NULL)
         return wrong_usage(call->command, "wants --data DATA: digits, mnist:DIR, fashion:DIR, idx:DIR");
 
-    if (given->schedule == NULL && (given->schedule_factor > 0 || given->schedule_every > 0))
-        return wrong_usage(call->command, "--schedule-factor and --schedule-every want --schedule");
+    const char *fault = fault_of(given);
+    if (fault != NULL) return wrong_usage(call->command, "%s", fault);
     clade_device *device = NULL;
     clade_dataset *training = NULL, *test = NULL;
     clade_train_options options = train_options(given);
@@ -286,15 +338,24 @@ static const option options[] = {
     ROW("--rate", OPTION_REAL, rate, "R", 1e-12, "learning rate at the start"),
     ROW("--momentum", OPTION_REAL, momentum, "M", 0, "of SGD; Adam's beta1; 0: none"),
     ROW("--weight-decay", OPTION_REAL, weight_decay, "W", 0, "adds W times the weights to their gradient"),
-    ROW("--optimizer", OPTION_TEXT, optimizer, "sgd|sgd-accumulate|nesterov|adam|adamw|rmsprop|adagrad", 0,
+    ROW("--early-momentum", OPTION_REAL, early_momentum, "M", 0, "momentum of the first epochs; default 0.5"),
+    ROW("--early-momentum-epochs", OPTION_INTEGER, early_momentum_epochs, "N", 1,
+        "how many epochs that is; then --momentum holds"),
+    ROW("--optimizer", OPTION_TEXT, optimizer, "sgd|sgd-accumulate|nesterov|adam|adamw|rmsprop|adagrad|lbfgs|wiggle", 0,
         "the rule of the update"),
+    ROW("--iterations", OPTION_INTEGER, iterations, "N", 1, "of lbfgs, on each batch; default 20"),
+    ROW("--pairs", OPTION_INTEGER, pairs, "N", 1, "that lbfgs remembers; default 10"),
+    ROW("--accumulate", OPTION_INTEGER, accumulate, "N", 1, "batches whose mean gradient makes one update"),
+    ROW("--full-batch", OPTION_FLAG, full_batch, NULL, 0, "one update an epoch, by the gradient of all batches"),
     ROW("--clip-norm", OPTION_REAL, clip_norm, "N", 0, "the most that the norm of all gradients may be"),
     ROW("--clip-value", OPTION_REAL, clip_value, "V", 0, "the most that one element of a gradient may be"),
     ROW("--layer-rates", OPTION_TEXT, layer_rates, "RULES", 0,
         "STATES=RATE,...: times the rate for states by name; 0 freezes: 'conv*=0,fc2.*=10'"),
-    ROW("--schedule", OPTION_TEXT, schedule, "constant|step|cosine|plateau|inverse", 0, "how the rate falls"),
-    ROW("--schedule-factor", OPTION_REAL, schedule_factor, "F", 0, "of step and plateau"),
+    ROW("--schedule", OPTION_TEXT, schedule, "constant|step|cosine|plateau|inverse|halve", 0, "how the rate falls"),
+    ROW("--schedule-factor", OPTION_REAL, schedule_factor, "F", 0, "of step, plateau and halve"),
     ROW("--schedule-every", OPTION_REAL, schedule_every, "E", 0, "epochs, validations, or the b of a/(b+t)"),
+    ROW("--schedule-threshold", OPTION_REAL, schedule_threshold, "T", 0,
+        "the share by which the loss must fall, of plateau and halve"),
     ROW("--warm-up", OPTION_INTEGER, warm_up, "N", 0, "steps in which the rate rises to its full height"),
     ROW("--seed", OPTION_SEED, seed, "S", 0, "of weights, order and dropout; default 0"),
     OPTION_DEVICE(arguments),
@@ -304,6 +365,11 @@ static const option options[] = {
         "go on from the folder's newest checkpoint (default the last folder)"),
     ROW("--held-out", OPTION_INTEGER, held_out, "N", 0, "training images kept aside to measure on the way; 0: none"),
     ROW("--validate-every", OPTION_INTEGER, validate_every, "N", 1, "steps between measurements on them"),
+    ROW("--patience", OPTION_INTEGER, patience, "N", 1,
+        "stop after N measurements on them without a lower loss; default never"),
+    ROW("--least-gain", OPTION_REAL, least_gain, "G", 0, "by how much it must be lower for --patience; default 0"),
+    ROW("--gradient-norms", OPTION_FLAG, gradient_norms, NULL, 0,
+        "record the gradient's norm and the share of zeros of every layer: layers.txt, layers.svg"),
     ROW("--checkpoint-every", OPTION_INTEGER, checkpoint_every, "N", 1, "steps between checkpoints; default an epoch"),
     ROW("--shuffle-labels", OPTION_FLAG, shuffle_labels, NULL, 0, "a control: permute the training labels"),
     OPTION_JSON(arguments),
@@ -317,9 +383,8 @@ const command command_train = {
     .name = "train",
     .operands = "MODEL",
     .title = "train a model on a data set",
-    .details =
-        "SIGINT finishes the step, saves, and says how to go on. The folder holds metrics.jsonl, training.svg and "
-        "the last checkpoints.",
+    .details = "SIGINT finishes the step, saves, and says how to go on. The folder holds metrics.jsonl, training.svg, "
+               "the confusion matrix of the test images and the last checkpoints.",
     .operand_minimum = 1,
     .operand_maximum = 1,
     .options = options,

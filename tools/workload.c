@@ -36,10 +36,11 @@ outcome workload_open(const invocation *call, const clade_model *model, clade_de
     w->graph = build_model(call, model, NULL, &w->inputs, &w->values);
     if (w->graph == NULL) return FAILED;
     if (!draw(w, batch)) return failed_because(call, "memory is short for %lld images", (long long)batch);
-    if (training && clade_optimize(w->values.loss, &optimizer) != CLADE_OK) return failed(call);
+    clade_value loss = training ? clade_model_total_loss(&w->values) : CLADE_NO_VALUE;
+    if (training && clade_optimize(loss, &optimizer) != CLADE_OK) return failed(call);
     if (clade_session_new(device, w->graph, 0, &w->session) != CLADE_OK) return failed(call);
     if (training && clade_optimize_step(w->session, &optimizer, 0) != CLADE_OK) return failed(call);
-    w->fetch = (clade_binding_array){ .value = training ? w->values.loss : w->values.scores };
+    w->fetch = (clade_binding_array){ .value = training ? loss : w->values.scores };
     w->run = (clade_run_options){
         .size = sizeof w->run,
         .batch = batch,

@@ -1,6 +1,7 @@
 /* Data sets: random access to labelled images, and a loader that fills batches ahead of the device.
  *
- * Images are float32, NCHW, in [0, 1] (bytes divided by 255); labels are int32, 0 .. classes - 1. */
+ * Images are float32, NCHW, in [0, 1] (bytes divided by 255); labels are int32, 0 .. classes - 1, or dense targets:
+ * vectors of float32. */
 #ifndef CLADE_DATA_H
 #define CLADE_DATA_H
 
@@ -19,6 +20,8 @@ typedef struct clade_dataset clade_dataset;
  *     digits:TRAIN,TEST[,SEED]   other numbers of them, of another seed (default 0)
  *     mnist:DIR, fashion:DIR     a folder of IDX files of ten classes
  *     idx:DIR                    the same of any shape and number of classes
+ *     points:KIND[,TRAIN,TEST[,SEED]]   points of the plane drawn by Clade: images of two channels and one pixel, x and y
+ *                                about in [-1, 1]; KIND is clusters, moons, rings, spiral or checker (default 1,000 + 500)
  * A folder holds, for each part, one file of images and one of labels, plain or gzip, whose names have "train" or "t10k"
  * or "test", and "images" or "labels": train-images-idx3-ubyte.gz. Either pointer may be NULL when that part is not
  * wanted; the caller frees each. CLADE_ERROR_ARGUMENT for a SPEC that is not understood (the text lists what is),
@@ -32,7 +35,8 @@ typedef struct clade_dataset_info {
     const char *name; /* "mnist train", owned by the data set */
     int64_t count;    /* samples */
     int64_t channels, height, width;
-    int64_t classes;
+    int64_t classes; /* 0 for a data set of dense targets */
+    int64_t targets; /* floats in a sample's dense target; 0: samples have class numbers */
 } clade_dataset_info;
 CLADE_API clade_dataset_info clade_dataset_describe(const clade_dataset *dataset);
 
@@ -40,6 +44,18 @@ CLADE_API clade_dataset_info clade_dataset_describe(const clade_dataset *dataset
  * be NULL. Several threads may read one data set at once. CLADE_ERROR_ARGUMENT for an index out of range. */
 CLADE_API clade_status clade_dataset_read(clade_dataset *dataset, const int64_t *indices, int64_t count, float *images,
                                           int32_t *labels);
+
+/* Reads their targets into TARGETS (count, WIDTH): the dense ones, of which WIDTH must be the number, or one-hot vectors of
+ * the class numbers, of which there must be no more than WIDTH. */
+CLADE_API clade_status clade_dataset_read_targets(clade_dataset *dataset, const int64_t *indices, int64_t count,
+                                                  int64_t width, float *targets);
+
+/* A data set of arrays in memory, which are copied: INFO (name, count, channels, height, width, and classes or targets),
+ * images (count, channels, height, width), and either labels (count), 0 .. classes - 1, or targets (count, info.targets);
+ * the other NULL. A table of numbers is images of (columns, 1, 1). CLADE_ERROR_ARGUMENT when these do not fit each other. */
+CLADE_API clade_status clade_dataset_from_arrays(clade_context *context, const clade_dataset_info *info,
+                                                 const float *images, const int32_t *labels, const float *targets,
+                                                 clade_dataset **dataset);
 
 /* Samples FIRST .. FIRST + COUNT - 1 as a data set of their own, which borrows DATASET. */
 CLADE_API clade_status clade_dataset_slice(clade_dataset *dataset, int64_t first, int64_t count, clade_dataset **slice);
@@ -71,12 +87,14 @@ typedef struct clade_loader_options {
     bool drop_remainder; /* leave out the last batch when it is not full */
     int64_t depth;       /* slots: batches filled or in use at once; 0: 4, at least 3 */
     int64_t threads;     /* that fill; 0: 1 */
+    int64_t targets;     /* width of each sample's target, as of clade_dataset_read_targets(); 0: none are read */
 } clade_loader_options;
 
 /* One batch, in a slot of the loader's. The memory stays as it is until clade_loader_release(). */
 typedef struct clade_batch {
     const float *images;   /* (options.batch, channels, height, width); past COUNT zeros */
     const int32_t *labels; /* (options.batch); past COUNT zeros */
+    const float *targets;  /* (options.batch, options.targets); past COUNT zeros; NULL without */
     int64_t count;         /* samples in it; 0: the epoch is over */
     int64_t first;         /* position of its first sample in the epoch */
     int64_t slot;

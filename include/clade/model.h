@@ -19,21 +19,29 @@ typedef enum clade_optimizer_kind {
     CLADE_RMSPROP,  /* v = 0.99 v + 0.01 gradient^2; w -= rate * gradient / (sqrt(v) + 1e-8) (Tieleman and Hinton
                              2012); with momentum, D = momentum * D + that quotient takes its place */
     CLADE_ADAGRAD,  /* s += gradient^2; w -= rate * gradient / (sqrt(s) + 1e-10) (Duchi et al. 2011); no momentum */
+    CLADE_LBFGS,    /* some iterations of limited-memory BFGS with a strong Wolfe line search on each batch
+                             (clade/minimize.h); no momentum. Meant for whole data sets, or for large batches */
+    CLADE_WIGGLE, /* w += rate * sgn(L(w) - L(w + rate)) for one element after the other, all at the same w (deck 002):
+                             as many forward passes as there are elements, no gradient, no momentum */
 } clade_optimizer_kind;
 
 typedef enum clade_schedule_kind {
     CLADE_CONSTANT = 1,
     CLADE_STEP,    /* rate * factor^(epoch / every), epochs counted from 0 */
     CLADE_COSINE,  /* rate * (1 + cos(pi * step / steps)) / 2 over the whole run */
-    CLADE_PLATEAU, /* times factor when the held-out loss has not fallen for `every` validations */
+    CLADE_PLATEAU, /* times factor when the held-out loss has not fallen for `every` validations below (1 - threshold) of
+                      the least before (deck 004: anneal where a held-out set stays) */
     CLADE_INVERSE, /* a / (b + t): rate = rate0 * b / (b + step), so that it begins at rate0 */
+    CLADE_HALVE,   /* times factor after an epoch whose mean training loss is not below that of the epoch before by
+                      THRESHOLD of it: as convergence slows down (deck 004) */
 } clade_schedule_kind;
 
 typedef struct clade_schedule {
     clade_schedule_kind kind; /* 0: constant */
-    double factor;            /* STEP: default 0.1; PLATEAU: default 0.5 */
-    double every;             /* STEP: epochs, default 1; PLATEAU: validations, default 1; INVERSE: b in steps */
-    int64_t warm_up;          /* steps in which the rate rises evenly to its full height, before all else; default 0 */
+    double factor;            /* STEP: default 0.1; PLATEAU, HALVE: default 0.5 */
+    double every;     /* STEP: epochs, default 1; PLATEAU: validations, HALVE: epochs, default 1; INVERSE: b in steps */
+    double threshold; /* HALVE: default 0.01; PLATEAU: default 0; a share of the loss, below 1 */
+    int64_t warm_up;  /* steps in which the rate rises evenly to its full height, before all else; default 0 */
 } clade_schedule;
 
 /* How a model is trained when the caller does not say otherwise. */
@@ -44,11 +52,24 @@ typedef struct clade_recipe {
     int64_t batch, epochs;
 } clade_recipe;
 
+/* A loss beside the main one: what is lowered is their sum, this one times WEIGHT. Measuring leaves it out. */
+typedef struct clade_weighted_loss {
+    const char *name; /* "loss1", in reports; copied */
+    double weight;    /* above 0 */
+    clade_value loss; /* scalar */
+} clade_weighted_loss;
+enum { CLADE_MAX_EXTRA_LOSSES = 7 };
+
 /* What a model builds. */
 typedef struct clade_model_values {
     clade_value scores; /* (N, classes): larger is likelier; probabilities where the model ends in softmax */
     clade_value loss;   /* scalar */
+    clade_weighted_loss extra_losses[CLADE_MAX_EXTRA_LOSSES];
+    size_t extra_loss_count;
 } clade_model_values;
+
+/* What training lowers: the loss, and the extra ones times their weights. */
+CLADE_API clade_value clade_model_total_loss(const clade_model_values *values);
 
 typedef struct clade_model {
     const char *name;  /* "lenet" */

@@ -15,6 +15,7 @@
 #include "clade/graph.h"
 #include "clade/model.h"
 #include "clade/session.h"
+#include "clade/weights.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,13 +34,16 @@ typedef enum clade_train_event {
 
 typedef struct clade_train_progress {
     clade_train_event event;
-    int64_t epoch, epochs;                   /* epoch from 0 */
-    int64_t step, steps;                     /* done, and in the whole run */
-    double rate;                             /* of the step last done */
-    double train_loss, train_accuracy;       /* over the last report interval; NAN before the first */
-    double held_out_loss, held_out_accuracy; /* of the latest validation; NAN before the first */
-    double images_per_second;                /* while training; NAN before the first step of this process */
-    double seconds, seconds_left;            /* since the start of this process's part; to come, NAN when unknown */
+    int64_t epoch, epochs;                     /* epoch from 0 */
+    int64_t step, steps;                       /* done, and in the whole run */
+    double rate;                               /* of the step last done */
+    double train_loss, train_accuracy;         /* over the last report interval; NAN before the first */
+    double losses[CLADE_MAX_EXTRA_LOSSES + 1]; /* the same of the main loss and of each extra one, without weights */
+    size_t loss_count;                         /* 0 where there are no extra losses */
+    double held_out_loss, held_out_accuracy;   /* of the latest validation; NAN before the first */
+    double held_out_top5;                      /* the same; NAN with five classes or fewer */
+    double images_per_second;                  /* while training; NAN before the first step of this process */
+    double seconds, seconds_left;              /* since the start of this process's part; to come, NAN when unknown */
 } clade_train_progress;
 
 /* ---- options ---- */
@@ -62,37 +66,60 @@ typedef struct clade_train_options {
     clade_dataset *test;  /* measured once, after the last step; NULL: not at all */
 
     clade_optimizer_kind optimizer; /* default CLADE_SGD */
-    double rate;                    /* default 0.01; 0.001 for Adam, AdamW and RMSProp */
-    double momentum;                /* default 0.9; 0 for RMSProp and Adagrad */
+    double rate;                    /* default 0.01; 0.001 for Adam, AdamW, RMSProp and the wiggle; 1 for L-BFGS */
+    double momentum;                /* default 0.9; 0 for RMSProp, Adagrad, L-BFGS and the wiggle */
     bool no_momentum;               /* momentum 0, without its state */
-    double weight_decay;            /* default 0; adds weight_decay * w to the gradients of weights (not of biases) */
-    bool no_weight_decay;           /* 0, where a model's recipe says otherwise */
-    clade_schedule schedule;        /* default constant */
-    double clip_norm;               /* the most that the norm of all gradients together may be; 0: any */
-    double clip_value;              /* the most that the size of one element of a gradient may be; 0: any */
+    /* The momentum of the first EARLY_MOMENTUM_EPOCHS epochs, after which MOMENTUM holds (deck 004: 0.5 until the initial
+     * learning has settled, then 0.9). Default 0.5, and 0 epochs: MOMENTUM from the start. Not for Adam and AdamW. */
+    double early_momentum;
+    int64_t early_momentum_epochs;
+    double weight_decay;     /* default 0; adds weight_decay * w to the gradients of weights (not of biases) */
+    bool no_weight_decay;    /* 0, where a model's recipe says otherwise */
+    clade_schedule schedule; /* default constant */
+    double clip_norm;        /* the most that the norm of all gradients together may be; 0: any */
+    double clip_value;       /* the most that the size of one element of a gradient may be; 0: any */
     const clade_layer_rule *layer_rules; /* for finetuning; read before the function that takes them returns */
     size_t layer_rule_count;
     int64_t batch, epochs; /* default 64 and 1; the last batch of an epoch may be smaller */
-    uint64_t seed;         /* of initial weights, order and dropout; default 0, which is a seed like any other */
+    /* One update for the mean gradient of so many batches (fewer at an epoch's end), whose samples count alike; default
+     * 1. FULL_BATCH: of all batches of an epoch, which is batch gradient descent. */
+    int64_t accumulate;
+    bool full_batch;
+    int64_t iterations; /* L-BFGS: iterations on each batch; default 20 */
+    int64_t memory;     /* L-BFGS: pairs of vectors that are kept; default 10 */
+    uint64_t seed;      /* of initial weights, order and dropout; default 0, which is a seed like any other */
 
     /* Samples of TRAIN that are not trained on but measured on the way; which ones does not depend on the seed. Default:
      * a twelfth for CLADE_PLATEAU, which needs them (5,000 of MNIST's 60,000), else a sixtieth. */
     int64_t held_out;
     bool no_held_out;
-    int64_t validate_every;   /* steps; default a fifth of an epoch, but at least 30 */
+    int64_t validate_every; /* steps; default a fifth of an epoch, but at least 30 */
+    /* Early stopping: the run ends when the held-out loss has for PATIENCE validations not been below the least before by
+     * more than LEAST_GAIN. 0: never. What is left are the weights of the last step. */
+    int64_t patience;
+    double least_gain;
+    /* At the start and then every validate_every steps: the norm of every trained state's gradient, and the share of
+     * zeros of every activation, over the first batch of the training samples; into metrics.jsonl, layers.txt and
+     * layers.svg. Steps between are as fast as without. */
+    bool watch_layers;
     int64_t report_every;     /* steps that one line of metrics.jsonl sums up; default a fiftieth of an epoch */
     int64_t checkpoint_every; /* steps; default an epoch */
     double
         checkpoint_seconds; /* a checkpoint also when the last is older; default 300. Saving does not change the run. */
 
-    /* The run folder, made if absent: metrics.jsonl, training.svg and the last three checkpoints. NULL: no files. */
+    /* The run folder, made if absent: metrics.jsonl, training.svg and the last three checkpoints; with a test set and
+     * scores confusion.txt, confusion.json and confusion.svg. NULL: no files. */
     const char *folder;
     bool resume; /* go on from the newest valid checkpoint in FOLDER, if there is one */
 
     /* Values of the graph, for clade_trainer_new(). */
-    clade_value image, label; /* default: the inputs named "image" and "label" */
-    clade_value scores;       /* (N, classes), for accuracies; default: none, and accuracies are NAN */
-    const char *model;        /* a name kept in the checkpoints; default "" */
+    /* Default: the inputs named "image" and "label". A label of int32 (N) gets class numbers; one of float32 (N, ...) the
+     * data set's dense targets, or where it has classes, their one-hot vectors. */
+    clade_value image, label;
+    clade_value scores;                      /* (N, classes), for accuracies; default: none, and accuracies are NAN */
+    const clade_weighted_loss *extra_losses; /* added to the loss in training; read before the function returns */
+    size_t extra_loss_count;                 /* at most CLADE_MAX_EXTRA_LOSSES */
+    const char *model;                       /* a name kept in the checkpoints; default "" */
 
     void (*progress)(void *user, const clade_train_progress *progress);
     bool (*should_stop)(void *user); /* asked after each step; true: save and return CLADE_ERROR_INTERRUPTED */
@@ -102,12 +129,14 @@ typedef struct clade_train_options {
 
 typedef struct clade_train_result {
     char device[256];
-    int64_t epochs, steps;
+    int64_t epochs, steps;                   /* planned epochs; steps done */
+    bool stopped_early;                      /* for want of gain: options.patience */
     int64_t resumed_from;                    /* the step of the checkpoint that the run went on from; 0: none */
     int64_t parameters;                      /* trained elements */
     double train_loss;                       /* mean over the last epoch */
     double held_out_loss, held_out_accuracy; /* after the last step; NAN without held-out samples */
     double val_loss, val_accuracy; /* of the final step's weights on the whole test set, in [0, 1]; NAN without one */
+    double val_top5;               /* the label among the five largest scores; NAN with five classes or fewer */
     double images_per_second;      /* in training's steps alone, in this process; NAN when it did none */
     char weights_sha256[65];       /* of the final weights */
 } clade_train_result;
@@ -148,7 +177,20 @@ typedef struct clade_evaluation {
     int64_t count;   /* samples */
     double loss;     /* mean */
     double accuracy; /* in [0, 1] */
+    double top5;     /* the label among the five largest scores; NAN with five classes or fewer */
+    /* (classes, classes): how many samples of the class of the row were taken for that of the column. Borrowed from what
+     * measured, until it measures again; NULL where there are no class numbers. */
+    const int64_t *confusion;
+    int64_t classes;
 } clade_evaluation;
+
+/* Writes a confusion matrix to PATH: as JSON when it ends in .json, as a picture for .svg, else as text. Above 40 classes
+ * the text lists the commonest confusions. TITLE stands above. */
+CLADE_API clade_status clade_confusion_write(clade_context *context, const int64_t *confusion, int64_t classes,
+                                             const char *title, const char *path);
+/* The same text, in memory that the caller gives back with clade_confusion_text_free(); NULL when memory is short. */
+CLADE_API char *clade_confusion_text(clade_context *context, const int64_t *confusion, int64_t classes);
+CLADE_API void clade_confusion_text_free(clade_context *context, char *text);
 
 /* ---- using a trained model ---- */
 
@@ -162,6 +204,11 @@ CLADE_API void clade_predictor_free(clade_predictor *predictor);
 CLADE_API const clade_model *clade_predictor_model(const clade_predictor *predictor);
 CLADE_API const char *clade_predictor_path(const clade_predictor *predictor); /* the checkpoint file */
 CLADE_API int64_t clade_predictor_step(const clade_predictor *predictor);     /* training steps behind the weights */
+
+/* The weights, and whatever else was kept, of the checkpoint at PATH (as above), without a device; MODEL receives its
+ * model. Free with clade_weights_free(). */
+CLADE_API clade_status clade_run_weights(clade_context *context, const char *path, const clade_model **model,
+                                         clade_weights **weights);
 
 /* Loss and accuracy over DATASET, BATCH samples at a time (0: 250). */
 CLADE_API clade_status clade_predictor_evaluate(clade_predictor *predictor, clade_dataset *dataset, int64_t batch,

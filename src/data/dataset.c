@@ -20,6 +20,7 @@ static const struct kind kinds[] = {
     { "mnist", "mnist:DIR", clade_idx_open_ten },
     { "fashion", "fashion:DIR", clade_idx_open_ten },
     { "idx", "idx:DIR", clade_idx_open },
+    { "points", "points:KIND[,TRAIN,TEST[,SEED]]", clade_points_open },
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -88,8 +89,17 @@ clade_dataset_info clade_dataset_describe(const clade_dataset *dataset) {
     return dataset->info;
 }
 
+/* 0 for a data set of dense targets. */
 static int32_t label_of(const clade_dataset *dataset, int64_t index) {
+    if (!dataset->source->label) return 0;
     return dataset->labels ? dataset->labels[index] : dataset->source->label(dataset, index);
+}
+
+static clade_status check_index(const clade_dataset *dataset, int64_t index) {
+    if (index >= 0 && index < dataset->info.count) return CLADE_OK;
+    return clade_fail(dataset->context, CLADE_ERROR_ARGUMENT,
+                      "%s: no sample %" PRId64 "; there are %" PRId64 ", counted from 0", dataset->info.name, index,
+                      dataset->info.count);
 }
 
 clade_status clade_dataset_read(clade_dataset *dataset, const int64_t *indices, int64_t count, float *images,
@@ -97,18 +107,41 @@ clade_status clade_dataset_read(clade_dataset *dataset, const int64_t *indices, 
     const clade_dataset_info *info = &dataset->info;
     int64_t pixels = info->channels * info->height * info->width;
     for (int64_t i = 0; i < count; i++) {
-        int64_t index = indices[i];
-        if (index < 0 || index >= info->count) {
-            return clade_fail(dataset->context, CLADE_ERROR_ARGUMENT,
-                              "%s: no sample %" PRId64 "; there are %" PRId64 ", counted from 0", info->name, index,
-                              info->count);
-        }
-        if (labels) labels[i] = label_of(dataset, index);
+        clade_status status = check_index(dataset, indices[i]);
+        if (status != CLADE_OK) return status;
+        if (labels) labels[i] = label_of(dataset, indices[i]);
         if (!images) continue;
-        clade_status status = dataset->source->image(dataset, index, images + i * pixels);
+        status = dataset->source->image(dataset, indices[i], images + i * pixels);
         if (status != CLADE_OK) return status;
     }
     return CLADE_OK;
+}
+
+clade_status clade_dataset_check_width(const clade_dataset *dataset, int64_t width) {
+    const clade_dataset_info *info = &dataset->info;
+    if (info->targets > 0 ? width == info->targets : width >= info->classes && width > 0) return CLADE_OK;
+    return clade_fail(dataset->context, CLADE_ERROR_ARGUMENT,
+                      info->targets > 0 ? "%s: its targets are %" PRId64 " numbers each, not %" PRId64
+                                        : "%s: one-hot vectors of its %" PRId64 " classes do not fit in %" PRId64,
+                      info->name, info->targets > 0 ? info->targets : info->classes, width);
+}
+
+clade_status clade_dataset_read_targets(clade_dataset *dataset, const int64_t *indices, int64_t count, int64_t width,
+                                        float *targets) {
+    clade_status status = clade_dataset_check_width(dataset, width);
+    for (int64_t i = 0; i < count && status == CLADE_OK; i++) {
+        float *target = targets + i * width;
+        status = check_index(dataset, indices[i]);
+        if (status == CLADE_OK && dataset->info.targets > 0) {
+            dataset->source->target(dataset, indices[i], target);
+        } else if (status == CLADE_OK) {
+            int32_t label = label_of(dataset, indices[i]);
+            for (int64_t k = 0; k < width; k++) {
+                target[k] = k == label ? 1.0f : 0.0f;
+            }
+        }
+    }
+    return status;
 }
 
 void clade_scale_bytes(const uint8_t *bytes, int64_t count, float *out) {
@@ -144,11 +177,18 @@ static void slice_release(clade_dataset *dataset) {
     clade_free(dataset->context, slice->indices);
 }
 
-static const clade_dataset_source slice_source = { slice_image, slice_label, slice_release };
+static void slice_target(const clade_dataset *dataset, int64_t index, float *target) {
+    const struct slice *slice = dataset->data;
+    slice->whole->source->target(slice->whole, index_in_whole(slice, index), target);
+}
+
+static const clade_dataset_source slice_source = { slice_image, slice_label, slice_release, slice_target };
+/* Of a data set without class numbers. */
+static const clade_dataset_source dense_slice_source = { slice_image, NULL, slice_release, slice_target };
 
 static clade_status slice_new(clade_dataset *whole, const char *part, int64_t count, clade_dataset **slice) {
-    clade_status status =
-        clade_dataset_new(whole->context, &slice_source, whole->info.name, part, sizeof(struct slice), slice);
+    clade_status status = clade_dataset_new(whole->context, whole->source->label ? &slice_source : &dense_slice_source,
+                                            whole->info.name, part, sizeof(struct slice), slice);
     if (status != CLADE_OK) return status;
     const char *name = (*slice)->info.name;
     (*slice)->info = whole->info;
@@ -217,6 +257,10 @@ clade_status clade_dataset_split(clade_dataset *dataset, int64_t held_out, clade
 
 clade_status clade_dataset_shuffle_labels(clade_dataset *dataset, uint64_t seed) {
     int64_t count = dataset->info.count;
+    if (!dataset->source->label) {
+        return clade_fail(dataset->context, CLADE_ERROR_UNSUPPORTED, "%s: has targets of numbers, no labels to permute",
+                          dataset->info.name);
+    }
     if (count > UINT32_MAX) {
         return clade_fail(dataset->context, CLADE_ERROR_UNSUPPORTED, "%s: %" PRId64 " labels are too many to permute",
                           dataset->info.name, count);

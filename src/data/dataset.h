@@ -9,8 +9,9 @@
 /* Where samples come from. INDEX has been checked; the functions may be called from several threads at once. */
 typedef struct clade_dataset_source {
     clade_status (*image)(const clade_dataset *dataset, int64_t index, float *image);
-    int32_t (*label)(const clade_dataset *dataset, int64_t index);
+    int32_t (*label)(const clade_dataset *dataset, int64_t index); /* NULL for dense targets */
     void (*release)(clade_dataset *dataset); /* frees what DATA points to, which may be half built */
+    void (*target)(const clade_dataset *dataset, int64_t index, float *target); /* NULL for class numbers */
 } clade_dataset_source;
 
 struct clade_dataset {
@@ -34,6 +35,12 @@ clade_status clade_idx_open(clade_context *context, const char *word, const char
 /* The same with ten classes, whatever labels occur. */
 clade_status clade_idx_open_ten(clade_context *context, const char *word, const char *rest, clade_dataset **train,
                                 clade_dataset **test);
+
+/* CLADE_ERROR_ARGUMENT unless targets of WIDTH floats can be read of DATASET. */
+clade_status clade_dataset_check_width(const clade_dataset *dataset, int64_t width);
+
+clade_status clade_points_open(clade_context *context, const char *word, const char *rest, clade_dataset **train,
+                               clade_dataset **test);
 
 /* OUT[i] = BYTES[i] / 255. */
 void clade_scale_bytes(const uint8_t *bytes, int64_t count, float *out);

@@ -54,7 +54,7 @@ static void release(clade_dataset *dataset) {
     clade_free(dataset->context, (void *)digits->states);
 }
 
-static const clade_dataset_source source = { image, label, release };
+static const clade_dataset_source source = { image, label, release, NULL };
 
 static clade_status open_part(clade_context *context, const char *word, const char *part, uint64_t seed, int64_t count,
                               clade_dataset **dataset) {

@@ -39,7 +39,7 @@ static void release(clade_dataset *dataset) {
     clade_idx_free(dataset->context, &idx[1]);
 }
 
-static const clade_dataset_source source = { image, label, release };
+static const clade_dataset_source source = { image, label, release, NULL };
 
 static bool is_of_part(const char *name, const struct part *part, const char *what) {
     bool word = strstr(name, part->words[0]) || (part->words[1] && strstr(name, part->words[1]));

@@ -21,6 +21,7 @@ struct slot {
     clade_status status; /* of the filling */
     float *images;
     int32_t *labels;
+    float *targets; /* NULL when none are wanted */
 };
 
 struct clade_loader {
@@ -60,8 +61,11 @@ static struct slot *slot_in_state(clade_loader *loader, enum slot_state state) {
 /* Called without the lock: the slot is FILLING, so it and the order are ours. */
 static clade_status fill(clade_loader *loader, struct slot *slot) {
     int64_t count = batch_count(loader, slot->batch), missing = loader->options.batch - count;
-    clade_status status = clade_dataset_read(loader->dataset, loader->order + slot->batch * loader->options.batch,
-                                             count, slot->images, slot->labels);
+    const int64_t *indices = loader->order + slot->batch * loader->options.batch, width = loader->options.targets;
+    clade_status status = clade_dataset_read(loader->dataset, indices, count, slot->images, slot->labels);
+    if (status == CLADE_OK && slot->targets)
+        status = clade_dataset_read_targets(loader->dataset, indices, count, width, slot->targets);
+    if (slot->targets) memset(slot->targets + count * width, 0, (size_t)(missing * width) * sizeof(float));
     if (missing > 0) {
         memset(slot->images + count * loader->pixels, 0, (size_t)(missing * loader->pixels) * sizeof(float));
         memset(slot->labels + count, 0, (size_t)missing * sizeof(int32_t));
@@ -123,7 +127,7 @@ static clade_status check_options(const clade_dataset *dataset, clade_loader_opt
         return clade_fail(dataset->context, CLADE_ERROR_UNSUPPORTED, "%s: %" PRId64 " samples are too many to order",
                           dataset->info.name, dataset->info.count);
     }
-    return CLADE_OK;
+    return options->targets == 0 ? CLADE_OK : clade_dataset_check_width(dataset, options->targets);
 }
 
 static clade_status allocate_slots(clade_loader *loader) {
@@ -137,6 +141,11 @@ static clade_status allocate_slots(clade_loader *loader) {
         loader->slots[i].images = clade_allocate(loader->context, batch, image_bytes);
         loader->slots[i].labels = clade_allocate(loader->context, batch, sizeof(int32_t));
         made = loader->slots[i].images && loader->slots[i].labels;
+        if (made && loader->options.targets > 0) {
+            loader->slots[i].targets =
+                clade_allocate(loader->context, batch * (size_t)loader->options.targets, sizeof(float));
+            made = loader->slots[i].targets != NULL;
+        }
     }
     return made ? CLADE_OK : clade_fail_memory(loader->context, depth * batch * image_bytes, "the loader's batches");
 }
@@ -181,6 +190,7 @@ void clade_loader_free(clade_loader *loader) {
     for (int64_t i = 0; loader->slots && i < loader->options.depth; i++) {
         clade_free(loader->context, loader->slots[i].images);
         clade_free(loader->context, loader->slots[i].labels);
+        clade_free(loader->context, loader->slots[i].targets);
     }
     clade_condition_destroy(&loader->changed);
     clade_mutex_destroy(&loader->lock);
@@ -247,6 +257,7 @@ clade_status clade_loader_next(clade_loader *loader, clade_batch *batch) {
     *batch = (clade_batch){
         .images = slot->images,
         .labels = slot->labels,
+        .targets = slot->targets,
         .count = batch_count(loader, slot->batch),
         .first = slot->batch * loader->options.batch,
         .slot = slot - loader->slots,

@@ -6,19 +6,35 @@
 #include <string.h>
 
 static const clade_model *const models[] = {
-    &clade_model_perceptron,  &clade_model_softmax,
-    &clade_model_mlp,         &clade_model_mlp_sigmoid,
-    &clade_model_lenet,       &clade_model_lenet5,
-    &clade_model_lenet5_deck, &clade_model_mnist_cnn,
-    &clade_model_alexnet,     &clade_model_vgg11,
-    &clade_model_vgg11_lrn,   &clade_model_vgg13,
-    &clade_model_vgg16_1x1,   &clade_model_vgg16,
-    &clade_model_vgg19,       &clade_model_resnet18,
-    &clade_model_resnet34,    &clade_model_resnet50,
-    &clade_model_resnet101,   &clade_model_resnet152,
-    &clade_model_resnet20,    &clade_model_resnet32,
-    &clade_model_resnet44,    &clade_model_resnet56,
-    &clade_model_resnet110,   NULL,
+    &clade_model_perceptron,
+    &clade_model_softmax,
+    &clade_model_mlp,
+    &clade_model_mlp_sigmoid,
+    &clade_model_mlp_points,
+    &clade_model_lenet,
+    &clade_model_lenet5,
+    &clade_model_lenet5_deck,
+    &clade_model_mnist_cnn,
+    &clade_model_alexnet,
+    &clade_model_vgg11,
+    &clade_model_vgg11_lrn,
+    &clade_model_vgg13,
+    &clade_model_vgg16_1x1,
+    &clade_model_vgg16,
+    &clade_model_vgg19,
+    &clade_model_resnet18,
+    &clade_model_resnet34,
+    &clade_model_resnet50,
+    &clade_model_resnet101,
+    &clade_model_resnet152,
+    &clade_model_resnet20,
+    &clade_model_resnet32,
+    &clade_model_resnet44,
+    &clade_model_resnet56,
+    &clade_model_resnet110,
+    &clade_model_googlenet,
+    &clade_model_lstm_rows,
+    NULL,
 };
 
 const clade_model *clade_model_find(const char *name) {
@@ -33,6 +49,13 @@ const clade_model *const *clade_model_list(void) {
 
 clade_model_values clade_classify(clade_value logits, clade_value label) {
     return (clade_model_values){ .scores = clade_softmax(logits), .loss = clade_softmax_cross_entropy(logits, label) };
+}
+
+clade_value clade_model_total_loss(const clade_model_values *values) {
+    clade_value total = values->loss;
+    for (size_t i = 0; i < values->extra_loss_count; i++)
+        total = clade_add(total, clade_scale(values->extra_losses[i].loss, values->extra_losses[i].weight));
+    return total;
 }
 
 clade_value clade_standardize(clade_value image) {

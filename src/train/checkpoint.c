@@ -5,22 +5,28 @@
 #include "base/file.h"
 #include "base/hash.h"
 
+#include <math.h>
 #include <string.h>
 
 static const char magic[8] = { 'C', 'L', 'A', 'D', 'E', 'C', 'K', 'P' };
-enum { VERSION = 1, SUM_BYTES = 32 };
+enum { VERSION = 2, OLDEST_VERSION = 1, SUM_BYTES = 32 };
 
 /* ---- the run state as a table of numbers ---- */
 
 typedef struct run_field {
     size_t offset;
     bool is_real;
+    int since; /* the format that brought it */
 } run_field;
 
 #define REAL(FIELD)                                                                                                    \
-    { offsetof(clade_run_state, FIELD), true }
+    { offsetof(clade_run_state, FIELD), true, 1 }
 #define COUNT(FIELD)                                                                                                   \
-    { offsetof(clade_run_state, FIELD), false }
+    { offsetof(clade_run_state, FIELD), false, 1 }
+#define NEW_REAL(FIELD)                                                                                                \
+    { offsetof(clade_run_state, FIELD), true, 2 }
+#define NEW_COUNT(FIELD)                                                                                               \
+    { offsetof(clade_run_state, FIELD), false, 2 }
 static const run_field run_fields[] = {
     COUNT(step),
     COUNT(steps),
@@ -38,10 +44,45 @@ static const run_field run_fields[] = {
     REAL(plateau_best),
     REAL(plateau_scale),
     COUNT(plateau_waited),
+    NEW_REAL(held_out_top5),
+    NEW_REAL(report_parts[0]),
+    NEW_REAL(report_parts[1]),
+    NEW_REAL(report_parts[2]),
+    NEW_REAL(report_parts[3]),
+    NEW_REAL(report_parts[4]),
+    NEW_REAL(report_parts[5]),
+    NEW_REAL(report_parts[6]),
+    NEW_REAL(report_parts[7]),
+    NEW_REAL(least_held_out),
+    NEW_COUNT(stop_waited),
+    NEW_COUNT(stopped),
 };
 #undef REAL
 #undef COUNT
+#undef NEW_REAL
+#undef NEW_COUNT
 enum { RUN_FIELDS = sizeof run_fields / sizeof run_fields[0] };
+_Static_assert(CLADE_MAX_EXTRA_LOSSES + 1 == 8, "a row of the table for each part of the loss");
+
+clade_run_state clade_run_start(int64_t steps) {
+    return (clade_run_state){ .steps = steps,
+                              .train_loss = NAN,
+                              .reported_loss = NAN,
+                              .reported_accuracy = NAN,
+                              .held_out_loss = NAN,
+                              .held_out_accuracy = NAN,
+                              .plateau_best = INFINITY,
+                              .plateau_scale = 1,
+                              .held_out_top5 = NAN,
+                              .least_held_out = INFINITY };
+}
+
+static uint64_t fields_in(uint64_t version) {
+    uint64_t count = 0;
+    for (int i = 0; i < RUN_FIELDS; i++)
+        count += (uint64_t)run_fields[i].since <= version;
+    return count;
+}
 
 /* ---- writing ---- */
 
@@ -208,9 +249,12 @@ static const char *take_text(reader *in) {
     return text;
 }
 
-static void take_run(reader *in, clade_run_state *run) {
-    if (take_number(in) != RUN_FIELDS) in->bad = true;
+/* Of an older format: what it lacks is as at the start. */
+static void take_run(reader *in, uint64_t version, clade_run_state *run) {
+    *run = clade_run_start(0);
+    if (take_number(in) != fields_in(version)) in->bad = true;
     for (int i = 0; i < RUN_FIELDS; i++) {
+        if ((uint64_t)run_fields[i].since > version) continue;
         uint64_t bits = take_number(in);
         memcpy((char *)run + run_fields[i].offset, &bits, sizeof bits);
         int64_t count = 0;
@@ -257,7 +301,8 @@ static clade_status take_states(reader *in, clade_checkpoint *checkpoint) {
     return CLADE_OK;
 }
 
-static clade_status check_frame(clade_context *context, const char *name, const uint8_t *bytes, size_t size) {
+static clade_status check_frame(clade_context *context, const char *name, const uint8_t *bytes, size_t size,
+                                uint64_t *version_read) {
     enum { LEAST_BYTES = 3 * 8 + SUM_BYTES };
     if (size < sizeof magic || memcmp(bytes, magic, sizeof magic) != 0)
         return clade_fail(context, CLADE_ERROR_INPUT, "%s: not a checkpoint of Clade", name);
@@ -266,9 +311,11 @@ static clade_status check_frame(clade_context *context, const char *name, const 
                           size);
     reader in = { .bytes = bytes, .size = size, .at = sizeof magic };
     uint64_t version = take_number(&in), total = take_number(&in);
-    if (version != VERSION)
-        return clade_fail(context, CLADE_ERROR_INPUT, "%s: checkpoint of format %llu; this Clade reads format %d", name,
-                          (unsigned long long)version, VERSION);
+    if (version < OLDEST_VERSION || version > VERSION)
+        return clade_fail(context, CLADE_ERROR_INPUT,
+                          "%s: checkpoint of format %llu; this Clade reads formats %d to %d", name,
+                          (unsigned long long)version, OLDEST_VERSION, VERSION);
+    *version_read = version;
     if (total != size)
         return clade_fail(context, CLADE_ERROR_INPUT, "%s: damaged checkpoint: %zu bytes where it says %llu", name,
                           size, (unsigned long long)total);
@@ -282,12 +329,13 @@ static clade_status check_frame(clade_context *context, const char *name, const 
 clade_status clade_checkpoint_parse(clade_context *context, const char *name, const uint8_t *bytes, size_t size,
                                     clade_checkpoint *checkpoint) {
     *checkpoint = (clade_checkpoint){ .context = context };
-    clade_status status = check_frame(context, name, bytes, size);
+    uint64_t version = 0;
+    clade_status status = check_frame(context, name, bytes, size, &version);
     if (status != CLADE_OK) return status;
     reader in = { .bytes = bytes, .size = size - SUM_BYTES, .at = 3 * 8 };
     checkpoint->settings = take_text(&in);
     checkpoint->choices = take_text(&in);
-    take_run(&in, &checkpoint->run);
+    take_run(&in, version, &checkpoint->run);
     status = take_states(&in, checkpoint);
     if (status == CLADE_OK && (in.bad || in.at != in.size))
         status = clade_fail(context, CLADE_ERROR_INPUT, "%s: damaged checkpoint: its parts do not fit together", name);

@@ -4,7 +4,7 @@
  *     "CLADECKP", version, bytes of the whole file
  *     settings, choices        texts: length with the closing zero, bytes. "name = value" a line (settings.c); the
  *                              implementations that the plans chose (clade_session_choices)
- *     run state                count, numbers (run_state.h)
+ *     run state                count, numbers (run_state.h); format 1 has fewer of them than format 2
  *     states                   count; of each: name, role, dtype, rank, sizes, bytes, little-endian float32 numbers
  *     SHA-256 of all before, 32 bytes
  * Reading believes no size before it has checked it against what is left, so hostile bytes are as safe as damaged ones. */

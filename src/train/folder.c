@@ -99,7 +99,7 @@ clade_status clade_checkpoint_newest(clade_context *context, const char *folder,
 }
 
 static bool is_half_written(const char *name) {
-    static const char *const ours[] = { prefix, "metrics.jsonl.", "training.svg." };
+    static const char *const ours[] = { prefix, "metrics.jsonl.", "training.svg.", "layers.", "confusion." };
     bool is_ours = false;
     for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
         is_ours |= strncmp(name, ours[i], strlen(ours[i])) == 0;
@@ -158,7 +158,7 @@ static clade_status take_over(clade_trainer *trainer, const clade_checkpoint *ch
 
 /* An unfinished run is not thrown away by leaving out a word; a finished one gives way. */
 static clade_status clear_away(clade_trainer *trainer, const clade_checkpoint *checkpoint, bool found) {
-    if (found && checkpoint->run.step < checkpoint->run.steps)
+    if (found && checkpoint->run.step < checkpoint->run.steps && !checkpoint->run.stopped)
         return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT,
                           "%s holds an unfinished run (step %" PRId64 " of %" PRId64
                           "): resume it, or remove the folder to begin anew",
@@ -188,20 +188,60 @@ clade_status clade_folder_open(clade_trainer *trainer) {
     return status;
 }
 
+static void add_title(const clade_trainer *trainer, clade_text *title) {
+    clade_dataset_info info = clade_dataset_describe(trainer->options.train);
+    clade_text_add(title, "%s on %s, epochs: %" PRId64, trainer->model[0] ? trainer->model : "training", info.name,
+                   trainer->epochs);
+}
+
+/* Writes TEXT, and frees it. */
+static clade_status write_text(const clade_trainer *trainer, const char *name, clade_text *text) {
+    char *path = clade_folder_path(trainer->context, trainer->folder, name);
+    clade_status status = path ? CLADE_OK : CLADE_ERROR_MEMORY;
+    if (status == CLADE_OK && text->failed) status = clade_fail_memory(trainer->context, text->length, name);
+    if (status == CLADE_OK) status = clade_file_write(trainer->context, path, clade_text_get(text), text->length);
+    clade_free(trainer->context, path);
+    clade_text_free(text);
+    return status;
+}
+
+static clade_status plot_layers(const clade_trainer *trainer, const char *title) {
+    clade_text table = { .context = trainer->context }, svg = { .context = trainer->context };
+    clade_history_layers_text(&trainer->history, &table);
+    clade_status status = write_text(trainer, "layers.txt", &table);
+    clade_history_layers_plot(&trainer->history, title, &svg);
+    clade_status written = write_text(trainer, "layers.svg", &svg);
+    return status == CLADE_OK ? written : status;
+}
+
 clade_status clade_folder_plot(const clade_trainer *trainer) {
     if (!trainer->folder) return CLADE_OK;
     clade_text title = { .context = trainer->context }, svg = { .context = trainer->context };
-    clade_dataset_info info = clade_dataset_describe(trainer->options.train);
-    clade_text_add(&title, "%s on %s, epochs: %" PRId64, trainer->model[0] ? trainer->model : "training", info.name,
-                   trainer->epochs);
+    add_title(trainer, &title);
     clade_status status =
         clade_history_plot(&trainer->history, clade_text_get(&title), trainer->steps, trainer->steps_per_epoch, &svg);
-    char *path = clade_folder_path(trainer->context, trainer->folder, "training.svg");
-    if (status == CLADE_OK)
-        status = path ? clade_file_write(trainer->context, path, svg.data, svg.length) : CLADE_ERROR_MEMORY;
-    clade_free(trainer->context, path);
+    clade_status written = write_text(trainer, "training.svg", &svg);
+    if (status == CLADE_OK) status = written;
+    if (status == CLADE_OK && trainer->layers) status = plot_layers(trainer, clade_text_get(&title));
     clade_text_free(&title);
-    clade_text_free(&svg);
+    return status;
+}
+
+clade_status clade_folder_confusion(const clade_trainer *trainer, const clade_evaluation *evaluation) {
+    static const char *const names[] = { "confusion.txt", "confusion.json", "confusion.svg" };
+    if (!trainer->folder) return CLADE_OK;
+    clade_text title = { .context = trainer->context };
+    clade_text_add(&title, "%s on %s", trainer->model[0] ? trainer->model : "training",
+                   clade_dataset_describe(trainer->options.test).name);
+    clade_status status = CLADE_OK;
+    for (int i = 0; i < 3 && status == CLADE_OK; i++) {
+        char *path = clade_folder_path(trainer->context, trainer->folder, names[i]);
+        status = path ? clade_confusion_write(trainer->context, evaluation->confusion, evaluation->classes,
+                                              clade_text_get(&title), path)
+                      : CLADE_ERROR_MEMORY;
+        clade_free(trainer->context, path);
+    }
+    clade_text_free(&title);
     return status;
 }
 

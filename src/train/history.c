@@ -9,11 +9,19 @@
 #include <math.h>
 #include <string.h>
 
+static void drop_looks(clade_history *history) {
+    for (size_t i = 0; i < history->look_count; i++)
+        clade_free(history->context, history->looks[i].values);
+    history->look_count = 0;
+}
+
 void clade_history_free(clade_history *history) {
     if (!history->context) return;
     clade_free(history->context, history->path);
     clade_free(history->context, history->train.points);
     clade_free(history->context, history->held_out.points);
+    drop_looks(history);
+    clade_free(history->context, history->looks);
     *history = (clade_history){ 0 };
 }
 
@@ -56,6 +64,14 @@ static clade_status write_line(clade_history *history, cJSON *line) {
     return status;
 }
 
+static bool add_losses(cJSON *line, const clade_history *history, const clade_train_progress *progress) {
+    cJSON *losses = cJSON_AddObjectToObject(line, "losses");
+    bool good = losses != NULL;
+    for (size_t i = 0; i < progress->loss_count && good; i++)
+        good = cJSON_AddNumberToObject(losses, history->loss_names[i], progress->losses[i]) != NULL;
+    return good;
+}
+
 clade_status clade_history_add_report(clade_history *history, const clade_train_progress *progress) {
     clade_status status =
         add_point(history, &history->train,
@@ -70,7 +86,12 @@ clade_status clade_history_add_report(clade_history *history, const clade_train_
         { "images_per_second", progress->images_per_second },
         { "seconds", progress->seconds },
     };
-    return write_line(history, make_line("train", fields, sizeof fields / sizeof fields[0]));
+    cJSON *line = make_line("train", fields, sizeof fields / sizeof fields[0]);
+    if (line && progress->loss_count > 0 && !add_losses(line, history, progress)) {
+        cJSON_Delete(line);
+        line = NULL;
+    }
+    return write_line(history, line);
 }
 
 clade_status clade_history_add_validation(clade_history *history, const clade_train_progress *progress) {
@@ -81,9 +102,53 @@ clade_status clade_history_add_validation(clade_history *history, const clade_tr
     const field fields[] = {
         { "step", (double)progress->step },  { "epoch", (double)progress->epoch },
         { "loss", progress->held_out_loss }, { "accuracy", progress->held_out_accuracy },
-        { "seconds", progress->seconds },
+        { "top5", progress->held_out_top5 }, { "seconds", progress->seconds },
     };
     return write_line(history, make_line("validation", fields, sizeof fields / sizeof fields[0]));
+}
+
+/* Takes VALUES over; a look that does not fit is a fault of memory. */
+static clade_status keep_look(clade_history *history, int64_t step, float *values) {
+    if (values && history->look_count == history->look_capacity) {
+        size_t capacity = history->look_capacity ? 2 * history->look_capacity : 16;
+        clade_layer_look *looks = clade_reallocate(history->context, history->looks, capacity, sizeof *looks);
+        if (looks) {
+            history->looks = looks;
+            history->look_capacity = capacity;
+        }
+    }
+    if (!values || history->look_count == history->look_capacity) {
+        clade_free(history->context, values);
+        return clade_fail_memory(history->context, sizeof *values, "the training history");
+    }
+    history->looks[history->look_count++] = (clade_layer_look){ step, values };
+    return CLADE_OK;
+}
+
+static bool add_group(cJSON *line, const char *group, const clade_layer_names *layers, size_t first, size_t count,
+                      const float *values) {
+    cJSON *numbers = cJSON_AddObjectToObject(line, group);
+    bool good = numbers != NULL;
+    for (size_t i = first; i < first + count && good; i++)
+        good = cJSON_AddNumberToObject(numbers, layers->names[i], (double)values[i]) != NULL;
+    return good;
+}
+
+clade_status clade_history_add_look(clade_history *history, int64_t step, const float *values) {
+    const clade_layer_names *layers = &history->layers;
+    const size_t count = layers->norm_count + layers->zero_count;
+    float *copy = clade_allocate(history->context, count + 1, sizeof *copy);
+    if (copy) memcpy(copy, values, count * sizeof *copy);
+    clade_status status = keep_look(history, step, copy);
+    if (status != CLADE_OK || !history->path) return status;
+    const field fields[] = { { "step", (double)step } };
+    cJSON *line = make_line("layers", fields, 1);
+    if (line && !(add_group(line, "gradient_norm", layers, 0, layers->norm_count, values) &&
+                  add_group(line, "zeros", layers, layers->norm_count, layers->zero_count, values))) {
+        cJSON_Delete(line);
+        line = NULL;
+    }
+    return write_line(history, line);
 }
 
 clade_status clade_history_add_final(clade_history *history, const clade_train_result *result, double seconds) {
@@ -96,6 +161,7 @@ clade_status clade_history_add_final(clade_history *history, const clade_train_r
         { "held_out_accuracy", result->held_out_accuracy },
         { "val_loss", result->val_loss },
         { "val_accuracy", result->val_accuracy },
+        { "val_top5", result->val_top5 },
         { "images_per_second", result->images_per_second },
         { "seconds", seconds },
     };
@@ -111,12 +177,25 @@ clade_status clade_history_add_final(clade_history *history, const clade_train_r
 
 clade_status clade_history_clear(clade_history *history) {
     history->train.count = history->held_out.count = 0;
+    drop_looks(history);
     return history->path ? clade_file_remove(history->context, history->path) : CLADE_OK;
 }
 
 static double number_of(const cJSON *line, const char *name) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(line, name);
     return cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
+}
+
+/* A look as it was, the numbers in the order of the names. */
+static clade_status resume_look(clade_history *history, const cJSON *line, int64_t step) {
+    const clade_layer_names *layers = &history->layers;
+    const size_t count = layers->norm_count + layers->zero_count;
+    const cJSON *norms = cJSON_GetObjectItemCaseSensitive(line, "gradient_norm");
+    const cJSON *zeros = cJSON_GetObjectItemCaseSensitive(line, "zeros");
+    float *values = clade_allocate(history->context, count + 1, sizeof *values);
+    for (size_t i = 0; values && i < count; i++)
+        values[i] = (float)number_of(i < layers->norm_count ? norms : zeros, layers->names[i]);
+    return keep_look(history, step, values);
 }
 
 /* Whether LINE belongs to the run up to STEP; if so its point is added. */
@@ -127,8 +206,10 @@ static bool keep_line(clade_history *history, const char *text, size_t length, i
     clade_curve *curve = NULL;
     if (cJSON_IsString(event) && strcmp(event->valuestring, "train") == 0) curve = &history->train;
     if (cJSON_IsString(event) && strcmp(event->valuestring, "validation") == 0) curve = &history->held_out;
-    bool keep = curve && at >= 0 && at <= (double)step;
-    if (keep)
+    const bool looks = cJSON_IsString(event) && strcmp(event->valuestring, "layers") == 0;
+    bool keep = (curve || looks) && at >= 0 && at <= (double)step;
+    if (keep && looks) *status = resume_look(history, line, (int64_t)at);
+    if (keep && curve)
         *status = add_point(history, curve,
                             (clade_history_point){ (int64_t)at, number_of(line, "loss"), number_of(line, "accuracy") });
     cJSON_Delete(line);
@@ -137,6 +218,7 @@ static bool keep_line(clade_history *history, const char *text, size_t length, i
 
 clade_status clade_history_resume(clade_history *history, int64_t step) {
     history->train.count = history->held_out.count = 0;
+    drop_looks(history);
     if (!history->path || !clade_file_exists(history->path)) return CLADE_OK;
     char *data;
     size_t bytes;

@@ -39,7 +39,7 @@ static double seconds_left(const clade_trainer *trainer) {
 
 clade_train_progress clade_trainer_progress(const clade_trainer *trainer, clade_train_event event) {
     int64_t last = trainer->received > 0 ? trainer->received - 1 : 0;
-    return (clade_train_progress){
+    clade_train_progress progress = {
         .event = event,
         .epoch = last / trainer->steps_per_epoch,
         .epochs = trainer->epochs,
@@ -50,10 +50,14 @@ clade_train_progress clade_trainer_progress(const clade_trainer *trainer, clade_
         .train_accuracy = trainer->run.reported_accuracy,
         .held_out_loss = trainer->run.held_out_loss,
         .held_out_accuracy = trainer->run.held_out_accuracy,
+        .held_out_top5 = trainer->run.held_out_top5,
+        .loss_count = trainer->feed.part_count,
         .images_per_second = clade_trainer_images_per_second(trainer),
         .seconds = clade_clock_seconds() - trainer->started,
         .seconds_left = seconds_left(trainer),
     };
+    memcpy(progress.losses, trainer->reported_parts, sizeof progress.losses);
+    return progress;
 }
 
 void clade_trainer_tell(clade_trainer *trainer, clade_train_event event) {
@@ -79,6 +83,10 @@ static clade_status report(clade_trainer *trainer) {
     clade_run_state *run = &trainer->run;
     run->reported_loss = run->report.loss / (double)run->report.count;
     run->reported_accuracy = accuracy_of(trainer, &run->report);
+    for (size_t i = 0; i < trainer->feed.part_count; i++) {
+        trainer->reported_parts[i] = run->report_parts[i] / (double)run->report.count;
+        run->report_parts[i] = 0;
+    }
     run->report = (clade_sums){ 0 };
     clade_train_progress progress = clade_trainer_progress(trainer, CLADE_TRAIN_REPORTED);
     clade_status status = clade_history_add_report(&trainer->history, &progress);
@@ -106,6 +114,8 @@ static clade_status receive(void *user, const clade_outcome *outcome) {
                           "the loss is not a number after step %" PRId64 ": train with a lower rate than %g",
                           trainer->received, trainer->options.rate);
     add_to(&run->report, outcome);
+    for (size_t i = 0; i < trainer->feed.part_count; i++)
+        run->report_parts[i] += outcome->parts[i] * (double)outcome->count;
     add_to(&run->epoch, outcome);
     if (trainer->received % trainer->steps_per_epoch == 0) {
         run->train_loss = run->epoch.loss / (double)run->epoch.count;
@@ -120,6 +130,71 @@ static clade_status receive(void *user, const clade_outcome *outcome) {
 
 /* ---- sending ---- */
 
+/* The optimiser as it is at STEP. */
+static clade_optimizer optimizer_at(const clade_trainer *trainer, int64_t step) {
+    clade_optimizer optimizer = trainer->optimizer;
+    const bool early = step / trainer->steps_per_epoch < trainer->options.early_momentum_epochs;
+    if (early) optimizer.momentum = trainer->options.early_momentum;
+    return optimizer;
+}
+
+static double rate_at(const clade_trainer *trainer, int64_t step) {
+    return clade_schedule_rate(&trainer->options.schedule, &trainer->schedule, trainer->options.rate, step);
+}
+
+/* Where STEP stands among the batches that share an update: groups begin anew at each epoch. */
+typedef struct place_in_group {
+    bool last;
+    double share;   /* of the batch in the group's samples */
+    int64_t first;  /* step of the group: the update has its rate and momentum */
+    int64_t update; /* the number of the update, from 0 */
+} place_in_group;
+
+static place_in_group place_of(const clade_trainer *trainer, int64_t step, int64_t count) {
+    const int64_t in_epoch = trainer->steps_per_epoch, size = trainer->options.accumulate;
+    const int64_t epoch = step / in_epoch, batch = step % in_epoch, group = batch / size;
+    const int64_t end = (group + 1) * size < in_epoch ? (group + 1) * size : in_epoch;
+    const clade_dataset *dataset = trainer->train ? trainer->train : trainer->options.train;
+    const int64_t samples = clade_dataset_describe(dataset).count, from = group * size * trainer->options.batch;
+    const int64_t to = end * trainer->options.batch < samples ? end * trainer->options.batch : samples;
+    return (place_in_group){ .last = batch + 1 == end,
+                             .share = (double)count / (double)(to - from),
+                             .first = epoch * in_epoch + group * size,
+                             .update = epoch * ((in_epoch + size - 1) / size) + group };
+}
+
+/* Adds the batch's share of the gradient; after the last of its group comes the update. */
+static clade_status send_part(clade_trainer *trainer, clade_plan *plan, const clade_batch *batch) {
+    const place_in_group place = place_of(trainer, trainer->run.step, batch->count);
+    clade_status status = clade_session_set_scalar(trainer->session, "train.share", (float)place.share);
+    if (status != CLADE_OK) {
+        clade_loader_release(trainer->loader, batch);
+        return status;
+    }
+    status = clade_pipeline_push(trainer->pipeline, plan, batch);
+    if (status != CLADE_OK || !place.last) return status;
+    const clade_optimizer optimizer = optimizer_at(trainer, place.first);
+    status = clade_optimizer_set(&optimizer, trainer->session, place.update, rate_at(trainer, place.first));
+    return status == CLADE_OK ? clade_plan_enqueue(trainer->apply) : status;
+}
+
+static clade_status send_whole(clade_trainer *trainer, clade_plan *plan, const clade_batch *batch) {
+    const int64_t step = trainer->run.step;
+    const clade_optimizer optimizer = optimizer_at(trainer, step);
+    clade_status status = clade_optimizer_set(&optimizer, trainer->session, step, rate_at(trainer, step));
+    if (status == CLADE_OK) return clade_pipeline_push(trainer->pipeline, plan, batch);
+    clade_loader_release(trainer->loader, batch);
+    return status;
+}
+
+static clade_status search_step(clade_trainer *trainer, const clade_batch *batch) {
+    const double rate = rate_at(trainer, trainer->run.step);
+    clade_outcome outcome;
+    clade_status status = clade_search_step(trainer->search, trainer->session, &trainer->feed, batch, rate, &outcome);
+    clade_loader_release(trainer->loader, batch);
+    return status == CLADE_OK ? receive(trainer, &outcome) : status;
+}
+
 static clade_status send_step(clade_trainer *trainer) {
     int64_t step = trainer->run.step, place = step % trainer->steps_per_epoch;
     clade_status status = CLADE_OK;
@@ -127,20 +202,31 @@ static clade_status send_step(clade_trainer *trainer) {
     clade_batch batch;
     if (status == CLADE_OK) status = clade_loader_next(trainer->loader, &batch);
     if (status != CLADE_OK) return status;
-    double rate = clade_schedule_rate(&trainer->options.schedule, &trainer->schedule, trainer->options.rate, step);
-    status = clade_optimizer_set(&trainer->optimizer, trainer->session, step, rate);
-    if (status != CLADE_OK) {
-        clade_loader_release(trainer->loader, &batch);
-        return status;
-    }
     clade_session_set_random(trainer->session, trainer->options.seed, (uint64_t)step, batch.first);
     clade_plan *plan = batch.count == trainer->options.batch ? trainer->full : trainer->rest;
-    status = clade_pipeline_push(trainer->pipeline, plan, &batch);
+    if (trainer->search)
+        status = search_step(trainer, &batch);
+    else if (trainer->optimizer.accumulates)
+        status = send_part(trainer, plan, &batch);
+    else
+        status = send_whole(trainer, plan, &batch);
     if (status == CLADE_OK) trainer->run.step++;
     return status;
 }
 
 /* ---- between steps ---- */
+
+/* Early stopping: the run ends here when LOSS has not been below the least for long enough. */
+static void observe_for_stopping(clade_trainer *trainer, double loss) {
+    clade_run_state *run = &trainer->run;
+    if (trainer->options.patience == 0) return;
+    if (loss < run->least_held_out - trainer->options.least_gain) {
+        run->least_held_out = loss;
+        run->stop_waited = 0;
+    } else if (++run->stop_waited >= trainer->options.patience) {
+        run->stopped = 1;
+    }
+}
 
 static clade_status validate(clade_trainer *trainer) {
     clade_evaluation evaluation;
@@ -148,11 +234,22 @@ static clade_status validate(clade_trainer *trainer) {
     if (status != CLADE_OK) return status;
     trainer->run.held_out_loss = evaluation.loss;
     trainer->run.held_out_accuracy = evaluation.accuracy;
+    trainer->run.held_out_top5 = evaluation.top5;
     clade_train_progress progress = clade_trainer_progress(trainer, CLADE_TRAIN_VALIDATED);
     status = clade_history_add_validation(&trainer->history, &progress);
-    clade_schedule_observe(&trainer->options.schedule, &trainer->schedule, evaluation.loss);
+    clade_schedule_observe_held_out(&trainer->options.schedule, &trainer->schedule, evaluation.loss);
+    observe_for_stopping(trainer, evaluation.loss);
     if (status == CLADE_OK) clade_trainer_tell(trainer, CLADE_TRAIN_VALIDATED);
     return status;
+}
+
+static clade_status look_at_layers(clade_trainer *trainer) {
+    clade_dataset *dataset = trainer->train ? trainer->train : trainer->options.train;
+    const int64_t samples = clade_dataset_describe(dataset).count, batch = trainer->options.batch;
+    const float *values;
+    clade_status status = clade_layer_watch_look(trainer->layers, trainer->session, &trainer->feed, dataset,
+                                                 samples < batch ? samples : batch, &values);
+    return status == CLADE_OK ? clade_history_add_look(&trainer->history, trainer->run.step, values) : status;
 }
 
 static clade_status save(clade_trainer *trainer) {
@@ -180,21 +277,46 @@ static clade_status stop(clade_trainer *trainer) {
                       trainer->run.step, trainer->steps, trainer->folder);
 }
 
-/* What is due after the step just sent. */
-static clade_status look_after(clade_trainer *trainer) {
+/* What is due after a step; what is in flight is waited for when anything is. */
+typedef struct due {
+    bool epoch, validation, look, checkpoint, stop, last;
+} due;
+
+static due what_is_due(const clade_trainer *trainer) {
     const clade_train_options *options = &trainer->options;
-    int64_t step = trainer->run.step;
-    bool last = step == trainer->steps, stopping = !last && asked_to_stop(trainer);
-    bool validation = trainer->validation && (step % options->validate_every == 0 || last);
-    bool checkpoint = trainer->folder && (step % options->checkpoint_every == 0 || last || stopping ||
-                                          clade_clock_seconds() - trainer->last_saved >= options->checkpoint_seconds);
-    if (!(validation || checkpoint || stopping || last)) return CLADE_OK;
-    clade_status status = clade_pipeline_drain(trainer->pipeline);
+    const int64_t step = trainer->run.step;
+    due d = { .last = step == trainer->steps };
+    const bool regular = step % options->validate_every == 0 || d.last;
+    d.stop = !d.last && asked_to_stop(trainer);
+    d.epoch = options->schedule.kind == CLADE_HALVE && step % trainer->steps_per_epoch == 0;
+    d.validation = trainer->validation && regular;
+    d.look = trainer->layers && regular;
+    d.checkpoint = trainer->folder && (step % options->checkpoint_every == 0 || d.last || d.stop ||
+                                       clade_clock_seconds() - trainer->last_saved >= options->checkpoint_seconds);
+    return d;
+}
+
+/* The last lines of a run that ends before its last step. */
+static clade_status end_early(clade_trainer *trainer) {
+    clade_run_state *run = &trainer->run;
+    if (!isfinite(run->train_loss)) run->train_loss = run->epoch.loss / (double)run->epoch.count;
+    return run->report.count > 0 ? report(trainer) : CLADE_OK;
+}
+
+static clade_status look_after(clade_trainer *trainer) {
+    const due d = what_is_due(trainer);
+    if (!(d.epoch || d.validation || d.look || d.checkpoint || d.stop || d.last)) return CLADE_OK;
+    clade_status status = trainer->pipeline ? clade_pipeline_drain(trainer->pipeline) : CLADE_OK;
     pause_clock(trainer);
-    if (status == CLADE_OK && validation) status = validate(trainer);
-    if (status == CLADE_OK && checkpoint) status = save(trainer);
+    if (status == CLADE_OK && d.epoch)
+        clade_schedule_observe_epoch(&trainer->options.schedule, &trainer->schedule, trainer->run.train_loss);
+    if (status == CLADE_OK && d.validation) status = validate(trainer);
+    if (status == CLADE_OK && d.look) status = look_at_layers(trainer);
+    const bool ended = trainer->run.stopped != 0 && !d.last;
+    if (status == CLADE_OK && ended) status = end_early(trainer);
+    if (status == CLADE_OK && (d.checkpoint || (ended && trainer->folder))) status = save(trainer);
     start_clock(trainer);
-    return status == CLADE_OK && stopping ? stop(trainer) : status;
+    return status == CLADE_OK && d.stop && !ended ? stop(trainer) : status;
 }
 
 /* ---- the whole ---- */
@@ -202,15 +324,20 @@ static clade_status look_after(clade_trainer *trainer) {
 /* Plans are made before the first step, so that a step makes none. */
 static clade_status prepare(clade_trainer *trainer) {
     clade_status status = CLADE_OK;
-    if (!trainer->pipeline)
+    if (!trainer->pipeline && !trainer->search)
         status = clade_pipeline_new(trainer->device, trainer->session, trainer->loader, &trainer->feed, receive,
                                     trainer, &trainer->pipeline);
     clade_dataset *dataset = trainer->train ? trainer->train : trainer->options.train;
     int64_t count = clade_dataset_describe(dataset).count, batch = trainer->options.batch;
-    if (status == CLADE_OK && !trainer->full && count >= batch)
+    if (status == CLADE_OK && trainer->pipeline && !trainer->full && count >= batch)
         status = clade_pipeline_plan(trainer->pipeline, batch, true, &trainer->full);
-    if (status == CLADE_OK && !trainer->rest && count % batch > 0)
+    if (status == CLADE_OK && trainer->pipeline && !trainer->rest && count % batch > 0)
         status = clade_pipeline_plan(trainer->pipeline, count % batch, true, &trainer->rest);
+    if (status == CLADE_OK && trainer->optimizer.accumulates && !trainer->apply)
+        status = clade_session_plan(
+            trainer->session,
+            &(clade_plan_request){ .binding = { .batch = batch }, .updates = true, .program = CLADE_PROGRAM_APPLY },
+            &trainer->apply);
     if (status == CLADE_OK && trainer->validation) status = clade_measure_prepare(trainer->validation);
     int64_t place = trainer->run.step % trainer->steps_per_epoch;
     if (status == CLADE_OK && place > 0)
@@ -219,26 +346,29 @@ static clade_status prepare(clade_trainer *trainer) {
 }
 
 static clade_status measure_test(clade_trainer *trainer, clade_train_result *result) {
-    result->val_loss = result->val_accuracy = NAN;
+    result->val_loss = result->val_accuracy = result->val_top5 = NAN;
     if (!trainer->options.test) return CLADE_OK;
     clade_measure *measure;
     clade_evaluation evaluation = { 0 };
     clade_status status =
-        clade_measure_new(trainer->device, trainer->session, &trainer->feed, trainer->options.test, 0, &measure);
+        clade_measure_new(trainer->device, trainer->session, &trainer->measured, trainer->options.test, 0, &measure);
     if (status != CLADE_OK) return status;
     status = clade_measure_run(measure, &evaluation);
-    clade_measure_free(measure);
     result->val_loss = evaluation.loss;
     result->val_accuracy = evaluation.accuracy;
+    result->val_top5 = evaluation.top5;
+    if (status == CLADE_OK && evaluation.confusion) status = clade_folder_confusion(trainer, &evaluation);
+    clade_measure_free(measure);
     return status;
 }
 
 static clade_status conclude(clade_trainer *trainer, clade_train_result *result) {
     *result = (clade_train_result){
         .epochs = trainer->epochs,
-        .steps = trainer->steps,
+        .steps = trainer->run.step,
+        .stopped_early = trainer->run.stopped != 0,
         .resumed_from = trainer->resumed_from,
-        .parameters = trainer->parameters,
+        .parameters = trainer->trained.parameters,
         .train_loss = trainer->run.train_loss,
         .held_out_loss = trainer->run.held_out_loss,
         .held_out_accuracy = trainer->run.held_out_accuracy,
@@ -265,7 +395,8 @@ clade_status clade_trainer_run(clade_trainer *trainer, clade_train_result *resul
     trainer->training = 0;
     trainer->timed_images = trainer->steps_here = 0;
     if (status == CLADE_OK) clade_trainer_tell(trainer, CLADE_TRAIN_STARTED);
-    while (status == CLADE_OK && trainer->run.step < trainer->steps) {
+    if (status == CLADE_OK && trainer->layers && trainer->run.step == 0) status = look_at_layers(trainer);
+    while (status == CLADE_OK && trainer->run.step < trainer->steps && !trainer->run.stopped) {
         status = send_step(trainer);
         if (status == CLADE_OK) status = look_after(trainer);
     }

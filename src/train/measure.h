@@ -14,7 +14,8 @@ clade_status clade_measure_new(clade_device *device, clade_session *session, con
 void clade_measure_free(clade_measure *measure);
 /* Makes the plans, if they are not there yet. */
 clade_status clade_measure_prepare(clade_measure *measure);
-/* Waits for its end. accuracy is NAN where the feed has no correct count. */
+/* Waits for its end. accuracy is NAN where the feed has no correct count; top5 and confusion need its scores. The
+ * confusion matrix is the measurement's own. */
 clade_status clade_measure_run(clade_measure *measure, clade_evaluation *evaluation);
 
 #endif

@@ -83,14 +83,34 @@ static bool is_trained(const clade_optimizer *optimizer, const clade_node *node)
     return attributes->role != CLADE_ROLE_STATE && !(rule && rule->frozen);
 }
 
-/* The trained states of GRAPH, in its order; the caller frees. */
-static clade_value *trained_states(const clade_optimizer *optimizer, const clade_graph *graph, size_t *count) {
-    clade_value *states = clade_allocate(graph->context, 2 * (size_t)graph->node_count + 1, sizeof *states);
-    *count = 0;
-    for (uint32_t i = 0; states && i < graph->node_count; i++)
+/* The trained states of GRAPH, in its order, and room for as many gradients. */
+static clade_status list_states(const clade_optimizer *optimizer, clade_graph *graph, clade_trained *trained) {
+    trained->states = clade_allocate(graph->context, 2 * (size_t)graph->node_count + 1, sizeof *trained->states);
+    if (!trained->states)
+        return clade_fail_memory(graph->context, 2 * graph->node_count * sizeof *trained->states, "the trained states");
+    trained->gradients = trained->states + graph->node_count;
+    for (uint32_t i = 0; i < graph->node_count; i++)
         if (is_trained(optimizer, graph->nodes[i]))
-            states[(*count)++] = (clade_value){ .graph = (clade_graph *)(uintptr_t)graph, .node = i };
-    return states;
+            trained->states[trained->count++] = (clade_value){ .graph = graph, .node = i };
+    return CLADE_OK;
+}
+
+void clade_trained_free(clade_context *context, clade_trained *trained) {
+    clade_free(context, trained->states);
+    *trained = (clade_trained){ 0 };
+}
+
+/* Keeps the states that the loss depends on: those with a gradient. */
+static void drop_others(const clade_graph *graph, clade_trained *trained) {
+    size_t kept = 0;
+    for (size_t i = 0; i < trained->count; i++) {
+        if (!clade_value_valid(trained->gradients[i])) continue;
+        clade_dims dims = clade_value_dims(trained->states[i]);
+        trained->parameters += clade_dims_value(graph, &dims, (clade_binding){ 0 }, (int64_t[CLADE_MAX_RANK]){ 0 });
+        trained->states[kept] = trained->states[i];
+        trained->gradients[kept++] = trained->gradients[i];
+    }
+    trained->count = kept;
 }
 
 /* ---- clipping ---- */
@@ -101,7 +121,6 @@ static clade_value number(clade_graph *graph, double value) {
 
 static void clip_elements(double limit, clade_value *gradients, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        if (!clade_value_valid(gradients[i])) continue;
         clade_graph *graph = gradients[i].graph;
         gradients[i] = clade_maximum(clade_minimum(gradients[i], number(graph, limit)), number(graph, -limit));
     }
@@ -111,15 +130,13 @@ static void clip_elements(double limit, clade_value *gradients, size_t count) {
 static void clip_norm(double limit, clade_value *gradients, size_t count) {
     clade_value total = CLADE_NO_VALUE;
     for (size_t i = 0; i < count; i++) {
-        if (!clade_value_valid(gradients[i])) continue;
         clade_value squares = clade_sum(clade_square(gradients[i]), CLADE_ALL_AXES, false);
         total = clade_value_valid(total) ? clade_add(total, squares) : squares;
     }
-    if (!clade_value_valid(total)) return;
     clade_value excess = clade_maximum(clade_scale(total, 1 / (limit * limit)), number(total.graph, 1));
     clade_value factor = clade_reciprocal_square_root(excess);
     for (size_t i = 0; i < count; i++)
-        if (clade_value_valid(gradients[i])) gradients[i] = clade_multiply(gradients[i], factor);
+        gradients[i] = clade_multiply(gradients[i], factor);
 }
 
 /* ---- updates ---- */
@@ -129,7 +146,11 @@ static clade_status append_update(const clade_optimizer *optimizer, clade_value 
     const clade_leaf_attributes *attributes = clade_value_node(w)->attributes;
     const clade_layer_rule *layer = rule_for(optimizer, clade_value_node(w)->name);
     const bool decays = attributes->role == CLADE_ROLE_WEIGHT && optimizer->weight_decay > 0;
-    clade_parameter p = { .w = w, .from = w, .g = g, .rate = clade_scalar(w.graph, "train.rate", 0) };
+    clade_parameter p = { .w = w,
+                          .from = w,
+                          .g = g,
+                          .rate = clade_scalar(w.graph, "train.rate", 0),
+                          .program = optimizer->accumulates ? CLADE_PROGRAM_APPLY : 0 };
     clade_value kept = rule->decays_apart ? clade_scalar(w.graph, "train.kept", 1) : CLADE_NO_VALUE;
     if (decays && rule->decays_apart) p.from = clade_multiply(kept, w);
     if (decays && !rule->decays_apart) {
@@ -138,6 +159,18 @@ static clade_status append_update(const clade_optimizer *optimizer, clade_value 
     }
     if (layer && layer->rate > 0) p.rate = clade_scale(p.rate, layer->rate);
     return optimizer->momentum == 0 && rule->without_momentum ? rule->without_momentum(&p) : rule->update(&p);
+}
+
+/* The state that sums GRADIENT of the batches of a group, cleared by the program that uses it. */
+static clade_value gradient_sum(clade_value w, clade_value gradient) {
+    clade_graph *graph = w.graph;
+    const char *name = clade_arena_format(&graph->arena, "%s.gradient_sum", clade_value_node(w)->name);
+    clade_value sum = clade_state(graph, name, clade_value_dims(w), CLADE_ROLE_STATE,
+                                  (clade_initializer){ .kind = CLADE_INITIALIZE_CONSTANT });
+    clade_value share = clade_scalar(graph, "train.share", 1);
+    clade_update(sum, clade_add(sum, clade_multiply(share, gradient)));
+    clade_update_in(CLADE_PROGRAM_APPLY, sum, clade_constant(graph, clade_value_dims(w), 0));
+    return sum;
 }
 
 static clade_status check_optimizer(clade_context *context, const clade_optimizer *optimizer) {
@@ -160,29 +193,77 @@ static clade_status check_optimizer(clade_context *context, const clade_optimize
     return CLADE_OK;
 }
 
-clade_status clade_optimizer_append(const clade_optimizer *optimizer, clade_value loss, int64_t *parameters) {
+clade_value clade_optimizer_decayed(const clade_optimizer *optimizer, clade_value loss) {
     clade_graph *graph = loss.graph;
-    clade_context *context = graph->context;
-    clade_status status = check_optimizer(context, optimizer);
-    if (status != CLADE_OK) return status;
-    size_t count;
-    int64_t trained = 0;
-    clade_value *states = trained_states(optimizer, graph, &count);
-    if (!states) return clade_fail_memory(context, 2 * graph->node_count * sizeof *states, "the trained states");
-    clade_value *gradients = states + count; /* the array has room for both */
-    status = clade_gradient(loss, CLADE_NO_VALUE, states, count, gradients);
-    if (status == CLADE_OK && optimizer->clip_value > 0) clip_elements(optimizer->clip_value, gradients, count);
-    if (status == CLADE_OK && optimizer->clip_norm > 0) clip_norm(optimizer->clip_norm, gradients, count);
-    for (size_t i = 0; i < count && status == CLADE_OK; i++) {
-        if (!clade_value_valid(gradients[i])) continue; /* the loss does not depend on it */
-        status = append_update(optimizer, states[i], gradients[i]);
-        clade_dims dims = clade_value_dims(states[i]);
-        trained += clade_dims_value(graph, &dims, (clade_binding){ 0 }, (int64_t[CLADE_MAX_RANK]){ 0 });
+    const uint32_t count = graph->node_count;
+    for (uint32_t i = 0; i < count && optimizer->weight_decay > 0; i++) {
+        const clade_leaf_attributes *attributes = graph->nodes[i]->attributes;
+        if (!is_trained(optimizer, graph->nodes[i]) || attributes->role != CLADE_ROLE_WEIGHT) continue;
+        clade_value squares = clade_sum(clade_square((clade_value){ graph, i, 0 }), CLADE_ALL_AXES, false);
+        loss = clade_add(loss, clade_scale(squares, optimizer->weight_decay / 2));
     }
-    clade_free(context, states);
+    return loss;
+}
+
+/* For a method without gradients: what LOSS depends on, differentiable or not. Each state stands for its own gradient. */
+static clade_status find_needed(clade_value loss, clade_trained *trained) {
+    const clade_graph *graph = loss.graph;
+    bool *needed = clade_allocate(graph->context, graph->node_count, sizeof *needed);
+    if (!needed) return clade_fail_memory(graph->context, graph->node_count, "the trained states");
+    clade_graph_mark_needed(graph, &loss, 1, false, needed);
+    for (size_t i = 0; i < trained->count; i++)
+        trained->gradients[i] = needed[trained->states[i].node] ? trained->states[i] : CLADE_NO_VALUE;
+    clade_free(graph->context, needed);
+    return CLADE_OK;
+}
+
+bool clade_optimizer_searches(clade_optimizer_kind kind) {
+    const clade_update_rule *rule = clade_update_rule_of(kind);
+    return rule && !rule->update;
+}
+
+clade_status clade_optimizer_find(const clade_optimizer *optimizer, clade_value loss, clade_trained *trained) {
+    clade_graph *graph = loss.graph;
+    *trained = (clade_trained){ 0 };
+    clade_status status = check_optimizer(graph->context, optimizer);
+    if (status == CLADE_OK) status = list_states(optimizer, graph, trained);
+    if (status == CLADE_OK && optimizer->kind == CLADE_WIGGLE)
+        status = find_needed(loss, trained);
+    else if (status == CLADE_OK)
+        status = clade_gradient(loss, CLADE_NO_VALUE, trained->states, trained->count, trained->gradients);
+    if (status == CLADE_OK) drop_others(graph, trained);
     if (status == CLADE_OK) status = clade_graph_status(graph);
-    if (status == CLADE_OK && trained == 0)
-        status = clade_fail(context, CLADE_ERROR_ARGUMENT, "the loss depends on no trained state: nothing to train");
-    if (parameters) *parameters = trained;
+    if (status == CLADE_OK && trained->parameters == 0)
+        status =
+            clade_fail(graph->context, CLADE_ERROR_ARGUMENT, "the loss depends on no trained state: nothing to train");
+    return status;
+}
+
+clade_status clade_optimizer_update(const clade_optimizer *optimizer, const clade_trained *trained) {
+    clade_graph *graph = trained->states[0].graph;
+    clade_value *gradients = clade_allocate(graph->context, trained->count, sizeof *gradients);
+    if (!gradients) return clade_fail_memory(graph->context, trained->count * sizeof *gradients, "the gradients");
+    for (size_t i = 0; i < trained->count; i++)
+        gradients[i] =
+            optimizer->accumulates ? gradient_sum(trained->states[i], trained->gradients[i]) : trained->gradients[i];
+    if (optimizer->clip_value > 0) clip_elements(optimizer->clip_value, gradients, trained->count);
+    if (optimizer->clip_norm > 0) clip_norm(optimizer->clip_norm, gradients, trained->count);
+    clade_status status = CLADE_OK;
+    for (size_t i = 0; i < trained->count && status == CLADE_OK; i++)
+        status = append_update(optimizer, trained->states[i], gradients[i]);
+    clade_free(graph->context, gradients);
+    return status == CLADE_OK ? clade_graph_status(graph) : status;
+}
+
+clade_status clade_optimizer_append(const clade_optimizer *optimizer, clade_value loss, int64_t *parameters) {
+    if (clade_optimizer_searches(optimizer->kind))
+        return clade_fail(loss.graph->context, CLADE_ERROR_UNSUPPORTED,
+                          "%s is no update of a graph: it needs a trainer, or clade/minimize.h",
+                          clade_optimizer_name(optimizer->kind));
+    clade_trained trained;
+    clade_status status = clade_optimizer_find(optimizer, loss, &trained);
+    if (status == CLADE_OK) status = clade_optimizer_update(optimizer, &trained);
+    if (parameters) *parameters = trained.parameters;
+    clade_trained_free(loss.graph->context, &trained);
     return status;
 }

@@ -4,20 +4,32 @@
 #define CLADE_TRAIN_PIPELINE_H
 
 #include "clade/data.h"
+#include "clade/model.h"
 #include "exec/session.h"
 
 /* The values of a graph that training and measuring speak of. */
 typedef struct clade_feed {
-    clade_value image, label;
-    clade_value loss;    /* scalar, mean over the batch */
-    clade_value correct; /* scalar, how many of the batch; invalid: not known */
+    clade_value image;
+    clade_value label;                             /* int32: class numbers; float32: targets */
+    clade_value number;                            /* int32: class numbers beside one-hot targets; invalid: none */
+    clade_value loss;                              /* scalar, mean over the batch */
+    clade_value correct;                           /* scalar, how many of the batch; invalid: not known */
+    clade_value parts[CLADE_MAX_EXTRA_LOSSES + 1]; /* what the loss is made of, where that is more than one */
+    size_t part_count;
+    clade_value scores; /* (N, classes), read back for each batch; invalid: not */
 } clade_feed;
+
+/* Floats in a sample's target, when the label is one; 0 for class numbers. */
+int64_t clade_feed_width(const clade_feed *feed);
 
 /* What one run came to. */
 typedef struct clade_outcome {
     int64_t count; /* samples */
     double loss;   /* mean over them */
     double correct;
+    double parts[CLADE_MAX_EXTRA_LOSSES + 1];
+    const float *scores;   /* (count, classes); NULL without. These two until the receiver returns. */
+    const int32_t *labels; /* (count) */
 } clade_outcome;
 
 typedef struct clade_pipeline clade_pipeline;
@@ -31,7 +43,7 @@ clade_status clade_pipeline_new(clade_device *device, clade_session *session, cl
 /* Waits for what is in flight. Before the loader and the session are freed. */
 void clade_pipeline_free(clade_pipeline *pipeline);
 
-/* The session's plan for batches of BATCH samples, its targets the feed's loss and correct count. */
+/* The session's plan for batches of BATCH samples, its targets what the feed reads back. */
 clade_status clade_pipeline_plan(const clade_pipeline *pipeline, int64_t batch, bool updates, clade_plan **plan);
 /* Sends BATCH through PLAN. The batch's slot goes back to the loader when the run is done, or at once on a fault. */
 clade_status clade_pipeline_push(clade_pipeline *pipeline, clade_plan *plan, const clade_batch *batch);

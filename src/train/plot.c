@@ -4,6 +4,7 @@
 #include "train/history.h"
 
 #include "base/context.h"
+#include "formats/svg.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -32,25 +33,6 @@ static double value_of(const panel *panel, const clade_history_point *point) {
     return panel->accuracy ? 100 * point->accuracy : point->loss;
 }
 
-/* 1, 2 or 5 times a power of ten: the distance of about five marks on an axis as long as SPAN. */
-static double tick_distance(double span) {
-    double power = pow(10, floor(log10(span / 5))), share = span / 5 / power;
-    return power * (share < 1.5 ? 1 : share < 3.5 ? 2 : share < 7.5 ? 5 : 10);
-}
-
-static void draw_text(clade_text *svg, double x, double y, const char *anchor, const char *text) {
-    clade_text_add(svg, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", x, y, anchor);
-    for (; *text; text++) {
-        if (*text == '<')
-            clade_text_add(svg, "&lt;");
-        else if (*text == '&')
-            clade_text_add(svg, "&amp;");
-        else if ((unsigned char)*text >= ' ')
-            clade_text_add_bytes(svg, text, 1);
-    }
-    clade_text_add(svg, "</text>\n");
-}
-
 static void draw_epochs(const panel *panel, int64_t steps_per_epoch) {
     int64_t epochs = (panel->steps + steps_per_epoch - 1) / steps_per_epoch, stride = (epochs + 49) / 50;
     for (int64_t epoch = stride; epoch < epochs; epoch += 2 * stride) {
@@ -65,19 +47,20 @@ static void draw_epochs(const panel *panel, int64_t steps_per_epoch) {
 static void draw_axes(const panel *panel) {
     clade_text *svg = panel->svg;
     char text[64];
-    double right = WIDTH - RIGHT, bottom = panel->top + PANEL, distance = tick_distance(panel->most - panel->least);
+    double right = WIDTH - RIGHT, bottom = panel->top + PANEL,
+           distance = clade_svg_tick_distance(panel->most - panel->least);
     for (double at = ceil(panel->least / distance) * distance; at <= panel->most * 1.0001; at += distance) {
         double y = y_of(panel, at);
         clade_text_add(svg, "<path d=\"M%d %.1fH%.1f\" stroke=\"#d8d8d8\"/>\n", LEFT, y, right);
         snprintf(text, sizeof text, "%g", fabs(at) < distance / 1000 ? 0.0 : at);
-        draw_text(svg, LEFT - 8, y + 4, "end", text);
+        clade_svg_text(svg, LEFT - 8, y + 4, "end", text);
     }
-    distance = fmax(tick_distance((double)panel->steps), 1);
+    distance = fmax(clade_svg_tick_distance((double)panel->steps), 1);
     for (double at = 0; at <= (double)panel->steps; at += distance) {
         double x = x_of(panel, (int64_t)at);
         clade_text_add(svg, "<path d=\"M%.1f %.1fv5\" stroke=\"#444\"/>\n", x, bottom);
         snprintf(text, sizeof text, "%.0f", at);
-        draw_text(svg, x, bottom + 18, "middle", text);
+        clade_svg_text(svg, x, bottom + 18, "middle", text);
     }
     clade_text_add(svg, "<path d=\"M%d %.1fV%.1fH%.1f\" stroke=\"#444\"/>\n", LEFT, panel->top, bottom, right);
     clade_text_add(svg, "<text transform=\"translate(20 %.1f) rotate(-90)\" text-anchor=\"middle\">%s</text>\n",
@@ -143,7 +126,7 @@ static void draw_panel(const panel *panel, const clade_history *history, const c
         if (row == HELD_OUT)
             clade_text_add(panel->svg, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"#222\" stroke=\"none\"/>\n",
                            x + 14, y);
-        draw_text(panel->svg, x + 36, y + 4, "start", legend[row].words);
+        clade_svg_text(panel->svg, x + 36, y + 4, "start", legend[row].words);
     }
 }
 
@@ -167,21 +150,13 @@ clade_status clade_history_plot(const clade_history *history, const char *title,
     int height = TOP + 2 * PANEL + GAP + BOTTOM;
     if (steps < 1) steps = 1;
     if (steps_per_epoch < 1) steps_per_epoch = steps;
-    clade_text_add(svg,
-                   "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                   "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n"
-                   "<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n"
-                   "<g fill=\"none\" stroke-linejoin=\"round\">\n"
-                   "<g font-family=\"sans-serif\" font-size=\"12\">\n"
-                   "<style>text { fill: #222; }</style>\n",
-                   WIDTH, height, WIDTH, height);
-    draw_text(svg, LEFT, TOP - 20, "start", title);
+    clade_svg_begin(svg, WIDTH, height, title);
     panel accuracy = { .svg = svg, .label = "accuracy (%)", .top = TOP, .most = 100, .steps = steps, .accuracy = true };
     draw_panel(&accuracy, history, "#1f6fb4", steps_per_epoch);
     panel loss = { .svg = svg, .label = "loss", .top = TOP + PANEL + GAP, .steps = steps };
     find_edges(&loss, history);
     draw_panel(&loss, history, "#d9541e", steps_per_epoch);
-    draw_text(svg, (LEFT + WIDTH - RIGHT) / 2.0, height - 18, "middle", "step");
-    clade_text_add(svg, "</g></g></svg>\n");
+    clade_svg_text(svg, (LEFT + WIDTH - RIGHT) / 2.0, height - 18, "middle", "step");
+    clade_svg_end(svg);
     return svg->failed ? clade_fail_memory(history->context, svg->length, "training.svg") : CLADE_OK;
 }

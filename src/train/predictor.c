@@ -1,6 +1,7 @@
 /* Using a trained model: its checkpoint's weights in a session of the model's graph alone. */
 #include "base/context.h"
 #include "base/file.h"
+#include "formats/weights.h"
 #include "models/zoo.h"
 #include "ops/op.h"
 #include "train/folder.h"
@@ -20,6 +21,7 @@ struct clade_predictor {
     clade_session *session;
     clade_feed feed;
     clade_value scores;
+    clade_measure *measure; /* the last one, whose confusion matrix was given away */
     char *path;
     int64_t step;
 };
@@ -40,14 +42,16 @@ static clade_status read_checkpoint(clade_context *context, const char *path, cl
     return status;
 }
 
-static clade_status find_model(clade_predictor *predictor, const clade_checkpoint *checkpoint) {
-    char *name = clade_settings_value(predictor->context, checkpoint->settings, "model");
-    predictor->model = clade_model_find(name);
+/* PATH is for the error text. */
+static clade_status find_model(clade_context *context, const char *path, const clade_checkpoint *checkpoint,
+                               const clade_model **model) {
+    char *name = clade_settings_value(context, checkpoint->settings, "model");
+    *model = clade_model_find(name);
     clade_status status = CLADE_OK;
-    if (!predictor->model)
-        status = clade_fail(predictor->context, CLADE_ERROR_INPUT, "%s: of a model \"%s\", which is not in the zoo",
-                            predictor->path, name ? name : "");
-    clade_free(predictor->context, name);
+    if (!*model)
+        status = clade_fail(context, CLADE_ERROR_INPUT, "%s: of a model \"%s\", which is not in the zoo", path,
+                            name ? name : "");
+    clade_free(context, name);
     return status;
 }
 
@@ -58,7 +62,8 @@ static clade_status open_session(clade_predictor *predictor, const clade_checkpo
     if (status != CLADE_OK) return status;
     predictor->scores = values.scores;
     predictor->feed.loss = values.loss;
-    predictor->feed.correct = clade_count_correct(clade_counted_scores(values.scores), predictor->feed.label);
+    predictor->feed.scores = clade_counted_scores(values.scores);
+    predictor->feed.correct = clade_count_correct(predictor->feed.scores, predictor->feed.label);
     status = clade_graph_status(predictor->graph);
     if (status == CLADE_OK) status = clade_session_new(predictor->device, predictor->graph, 0, &predictor->session);
     return status == CLADE_OK ? clade_checkpoint_restore(checkpoint, predictor->path, predictor->session) : status;
@@ -73,7 +78,7 @@ clade_status clade_predictor_open(clade_device *device, const char *path, clade_
     predictor->context = context;
     predictor->device = device;
     clade_status status = read_checkpoint(context, path, &checkpoint, &predictor->path);
-    if (status == CLADE_OK) status = find_model(predictor, &checkpoint);
+    if (status == CLADE_OK) status = find_model(context, predictor->path, &checkpoint, &predictor->model);
     if (status == CLADE_OK) status = open_session(predictor, &checkpoint);
     predictor->step = checkpoint.run.step;
     clade_checkpoint_free(&checkpoint);
@@ -87,6 +92,7 @@ clade_status clade_predictor_open(clade_device *device, const char *path, clade_
 
 void clade_predictor_free(clade_predictor *predictor) {
     if (!predictor) return;
+    clade_measure_free(predictor->measure);
     clade_session_free(predictor->session);
     clade_graph_free(predictor->graph);
     clade_free(predictor->context, predictor->path);
@@ -107,16 +113,14 @@ int64_t clade_predictor_step(const clade_predictor *predictor) {
 
 clade_status clade_predictor_evaluate(clade_predictor *predictor, clade_dataset *dataset, int64_t batch,
                                       clade_evaluation *evaluation) {
-    clade_measure *measure;
     clade_status status = clade_check_data(predictor->context, predictor->model, dataset);
     if (status == CLADE_OK && batch < 0)
         status = clade_fail(predictor->context, CLADE_ERROR_ARGUMENT, "batch %" PRId64 ": must be at least 1", batch);
     if (status != CLADE_OK) return status;
-    status = clade_measure_new(predictor->device, predictor->session, &predictor->feed, dataset, batch, &measure);
-    if (status != CLADE_OK) return status;
-    status = clade_measure_run(measure, evaluation);
-    clade_measure_free(measure);
-    return status;
+    clade_measure_free(predictor->measure);
+    status =
+        clade_measure_new(predictor->device, predictor->session, &predictor->feed, dataset, batch, &predictor->measure);
+    return status == CLADE_OK ? clade_measure_run(predictor->measure, evaluation) : status;
 }
 
 clade_status clade_predictor_scores(clade_predictor *predictor, const float *images, int64_t count, float *scores) {
@@ -137,6 +141,36 @@ clade_status clade_predictor_scores(clade_predictor *predictor, const float *ima
                                                                              .fetch_count = 1,
                                                                              .inference = true });
     }
+    return status;
+}
+
+static clade_status copy_states(clade_context *context, const clade_checkpoint *checkpoint, clade_weights **weights) {
+    clade_status status = CLADE_OK;
+    *weights = clade_weights_new(context);
+    if (!*weights) return CLADE_ERROR_MEMORY;
+    for (size_t i = 0; i < checkpoint->state_count && status == CLADE_OK; i++) {
+        const clade_checkpoint_state *state = &checkpoint->states[i];
+        void *data = clade_weights_add(*weights, state->name, CLADE_F32, &state->dims, state->count);
+        if (data) memcpy(data, state->data, (size_t)state->count * sizeof(float));
+        else status = CLADE_ERROR_MEMORY;
+    }
+    if (status == CLADE_OK) return CLADE_OK;
+    clade_weights_free(*weights);
+    *weights = NULL;
+    return status;
+}
+
+clade_status clade_run_weights(clade_context *context, const char *path, const clade_model **model,
+                               clade_weights **weights) {
+    clade_checkpoint checkpoint = { 0 };
+    char *file;
+    *weights = NULL;
+    *model = NULL;
+    clade_status status = read_checkpoint(context, path, &checkpoint, &file);
+    if (status == CLADE_OK) status = find_model(context, file, &checkpoint, model);
+    if (status == CLADE_OK) status = copy_states(context, &checkpoint, weights);
+    clade_checkpoint_free(&checkpoint);
+    clade_free(context, file);
     return status;
 }
 

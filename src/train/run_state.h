@@ -1,7 +1,9 @@
 /* Where a run is: everything that a resumed run needs besides the states of the graph. All of it are numbers of eight
- * bytes, in the order of the table in checkpoint.c. */
+ * bytes, in the order of the table in checkpoint.c; what a later format has added comes last. */
 #ifndef CLADE_TRAIN_RUN_STATE_H
 #define CLADE_TRAIN_RUN_STATE_H
+
+#include "clade/model.h"
 
 #include <stdint.h>
 
@@ -21,6 +23,16 @@ typedef struct clade_run_state {
     double held_out_loss, held_out_accuracy; /* of the last validation */
     double plateau_best, plateau_scale;
     int64_t plateau_waited;
+    /* From format 2 on. */
+    double held_out_top5;
+    double
+        report_parts[CLADE_MAX_EXTRA_LOSSES + 1]; /* sums over samples since the last line of metrics, of each loss */
+    double least_held_out;                        /* early stopping: the least held-out loss; INFINITY before */
+    int64_t stop_waited;                          /* validations since it fell by enough */
+    int64_t stopped;                              /* 1: the run has ended early */
 } clade_run_state;
+
+/* Before the first step. */
+clade_run_state clade_run_start(int64_t steps);
 
 #endif

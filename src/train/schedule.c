@@ -21,7 +21,7 @@ static double cosine(const clade_schedule *schedule, const clade_schedule_state 
     return (1 + cos(pi * (double)step / (double)(state->steps - schedule->warm_up))) / 2;
 }
 
-static double plateau(const clade_schedule *schedule, const clade_schedule_state *state, int64_t step) {
+static double observed(const clade_schedule *schedule, const clade_schedule_state *state, int64_t step) {
     (void)schedule, (void)step;
     return state->scale;
 }
@@ -34,15 +34,15 @@ static double inverse(const clade_schedule *schedule, const clade_schedule_state
 static const struct {
     const char *name;
     rate_function *rate;
-    double factor; /* default */
+    double factor, threshold; /* defaults */
 } schedules[] = {
-    [CLADE_CONSTANT] = { "constant", constant, 1 }, [CLADE_STEP] = { "step", staircase, 0.1 },
-    [CLADE_COSINE] = { "cosine", cosine, 1 },       [CLADE_PLATEAU] = { "plateau", plateau, 0.5 },
-    [CLADE_INVERSE] = { "inverse", inverse, 1 },
+    [CLADE_CONSTANT] = { "constant", constant, 1, 0 }, [CLADE_STEP] = { "step", staircase, 0.1, 0 },
+    [CLADE_COSINE] = { "cosine", cosine, 1, 0 },       [CLADE_PLATEAU] = { "plateau", observed, 0.5, 0 },
+    [CLADE_INVERSE] = { "inverse", inverse, 1, 0 },    [CLADE_HALVE] = { "halve", observed, 0.5, 0.01 },
 };
 
 static bool known(clade_schedule_kind kind) {
-    return kind >= CLADE_CONSTANT && kind <= CLADE_INVERSE;
+    return kind >= CLADE_CONSTANT && kind <= CLADE_HALVE;
 }
 
 const char *clade_schedule_name(clade_schedule_kind kind) {
@@ -55,6 +55,7 @@ clade_status clade_schedule_complete(clade_context *context, clade_schedule *sch
         return clade_fail(context, CLADE_ERROR_ARGUMENT, "schedule %d is not one of clade_schedule_kind",
                           (int)schedule->kind);
     if (schedule->factor == 0) schedule->factor = schedules[schedule->kind].factor;
+    if (schedule->threshold == 0) schedule->threshold = schedules[schedule->kind].threshold;
     /* INVERSE without b: the rate has fallen to half at the end. */
     if (schedule->every == 0) schedule->every = schedule->kind == CLADE_INVERSE ? (double)steps : 1;
     if (!(schedule->factor > 0 && schedule->factor <= 1 && schedule->every > 0 && isfinite(schedule->every)))
@@ -62,6 +63,10 @@ clade_status clade_schedule_complete(clade_context *context, clade_schedule *sch
             context, CLADE_ERROR_ARGUMENT,
             "schedule %s: factor %g and every %g; the factor must be above 0 and at most 1, every above 0",
             schedules[schedule->kind].name, schedule->factor, schedule->every);
+    if (!(schedule->threshold >= 0 && schedule->threshold < 1))
+        return clade_fail(context, CLADE_ERROR_ARGUMENT,
+                          "schedule %s: threshold %g: a share of the loss, at least 0 and below 1",
+                          schedules[schedule->kind].name, schedule->threshold);
     if (schedule->warm_up < 0 || (schedule->warm_up > 0 && schedule->warm_up >= steps))
         return clade_fail(context, CLADE_ERROR_ARGUMENT,
                           "schedule %s: a warm-up of %lld steps; the run has %lld, of which it must leave some",
@@ -84,13 +89,25 @@ double clade_schedule_rate(const clade_schedule *schedule, const clade_schedule_
     return rate * schedules[schedule->kind].rate(schedule, state, step - schedule->warm_up);
 }
 
-void clade_schedule_observe(const clade_schedule *schedule, clade_schedule_state *state, double loss) {
-    if (schedule->kind != CLADE_PLATEAU) return;
-    if (loss < state->best) {
-        state->best = loss;
+/* Multiplies the rate when LOSS has for `every` observations not been below the best by the threshold's share of it. */
+static bool observe(const clade_schedule *schedule, clade_schedule_state *state, double loss) {
+    if (!isfinite(state->best) || loss < state->best - schedule->threshold * fabs(state->best)) {
         state->waited = 0;
-    } else if ((double)++state->waited >= schedule->every) {
+        return true;
+    }
+    if ((double)++state->waited >= schedule->every) {
         state->scale *= schedule->factor;
         state->waited = 0;
     }
+    return false;
+}
+
+void clade_schedule_observe_held_out(const clade_schedule *schedule, clade_schedule_state *state, double loss) {
+    if (schedule->kind == CLADE_PLATEAU && observe(schedule, state, loss)) state->best = loss;
+}
+
+void clade_schedule_observe_epoch(const clade_schedule *schedule, clade_schedule_state *state, double loss) {
+    if (schedule->kind != CLADE_HALVE) return;
+    observe(schedule, state, loss);
+    state->best = loss;
 }

@@ -4,6 +4,7 @@
 
 #include "base/context.h"
 #include "base/hash.h"
+#include "data/dataset.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -22,6 +23,17 @@ static void add_graph(clade_text *text, const clade_graph *graph) {
     clade_text_add(text, "hash of the graph = %s\n", hex);
 }
 
+static clade_status add_targets(clade_sha256 *hash, clade_dataset *dataset, const int64_t *indices, int64_t count,
+                                int64_t width) {
+    clade_context *context = dataset->context;
+    float *targets = clade_allocate(context, (size_t)(count * width), sizeof *targets);
+    if (!targets) return clade_fail_memory(context, (size_t)(count * width) * sizeof *targets, "the first targets");
+    clade_status status = clade_dataset_read_targets(dataset, indices, count, width, targets);
+    clade_sha256_add(hash, targets, (size_t)(count * width) * sizeof *targets);
+    clade_free(context, targets);
+    return status;
+}
+
 /* Name, sizes, and a hash of the first labels, which tells permuted ones apart. */
 static clade_status add_data(clade_text *text, clade_dataset *dataset) {
     enum { LABELS = 256 };
@@ -35,12 +47,28 @@ static clade_status add_data(clade_text *text, clade_dataset *dataset) {
     clade_sha256_start(&hash);
     clade_status status = clade_dataset_read(dataset, indices, count, NULL, labels);
     if (status != CLADE_OK) return status;
-    for (int64_t i = 0; i < count; i++)
+    for (int64_t i = 0; i < count && info.targets == 0; i++)
         clade_sha256_add(&hash, (uint8_t[]){ (uint8_t)labels[i], (uint8_t)(labels[i] >> 8) }, 2);
+    if (info.targets > 0) status = add_targets(&hash, dataset, indices, count, info.targets);
+    if (status != CLADE_OK) return status;
     clade_sha256_finish_hex(&hash, hex);
     clade_text_add(text, "data = %s, %" PRId64 " of %" PRId64 "x%" PRId64 "x%" PRId64 ", labels %.8s\n", info.name,
                    info.count, info.channels, info.height, info.width, hex);
     return CLADE_OK;
+}
+
+/* Lines that are there only where the option is used, so that the checkpoints of other runs stay what they were. */
+static void add_rarer(clade_text *text, const clade_train_options *options) {
+    if (options->schedule.threshold > 0) clade_text_add(text, "threshold = %.15g\n", options->schedule.threshold);
+    if (options->early_momentum_epochs > 0)
+        clade_text_add(text, "early momentum = %.15g in %" PRId64 " epochs\n", options->early_momentum,
+                       options->early_momentum_epochs);
+    if (options->accumulate > 1) clade_text_add(text, "batches in an update = %" PRId64 "\n", options->accumulate);
+    if (options->optimizer == CLADE_LBFGS)
+        clade_text_add(text, "iterations on a batch = %" PRId64 "\n", options->iterations);
+    if (options->patience > 0)
+        clade_text_add(text, "patience = %" PRId64 ", least gain %.15g\n", options->patience, options->least_gain);
+    if (options->watch_layers) clade_text_add(text, "layers = watched\n");
 }
 
 clade_status clade_settings_text(const clade_trainer *trainer, char **out) {
@@ -61,6 +89,7 @@ clade_status clade_settings_text(const clade_trainer *trainer, char **out) {
     clade_text_add(&text, "held-out samples = %" PRId64 "\n", options->held_out);
     clade_text_add(&text, "steps between validations = %" PRId64 "\n", options->validate_every);
     clade_text_add(&text, "steps between reports = %" PRId64 "\n", options->report_every);
+    add_rarer(&text, options);
     add_graph(&text, trainer->graph);
     *out = text.failed ? NULL : clade_duplicate(trainer->context, clade_text_get(&text));
     if (status == CLADE_OK && !*out) status = clade_fail_memory(trainer->context, text.length, "the run's settings");

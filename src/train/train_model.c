@@ -58,6 +58,8 @@ clade_status clade_train_model(const clade_model *model, const clade_train_optio
     if (status != CLADE_OK) return status;
     apply_recipe(&model->recipe, &options);
     options.scores = values.scores;
+    options.extra_losses = values.extra_losses;
+    options.extra_loss_count = values.extra_loss_count;
     options.model = model->name;
     status = clade_trainer_new(graph, values.loss, &options, &trainer);
     if (status == CLADE_OK) status = clade_trainer_run(trainer, result);

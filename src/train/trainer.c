@@ -3,6 +3,7 @@
 #include "train/trainer.h"
 
 #include "base/context.h"
+#include "data/dataset.h"
 #include "ops/op.h"
 
 #include <inttypes.h>
@@ -23,26 +24,79 @@ static int64_t at_least(int64_t number, int64_t least) {
 }
 
 /* How many samples to hold out: see the header. */
-static int64_t default_held_out(clade_schedule_kind schedule, int64_t count) {
+static int64_t default_held_out(bool watched, int64_t count) {
     enum { FOR_RULES = 12, FOR_CURVES = 60 };
-    return schedule == CLADE_PLATEAU ? at_least(count / FOR_RULES, 1) : count / FOR_CURVES;
+    return watched ? at_least(count / FOR_RULES, 1) : count / FOR_CURVES;
 }
 
 static clade_status complete_held_out(clade_trainer *trainer) {
     clade_train_options *options = &trainer->options;
     int64_t count = clade_dataset_describe(options->train).count;
+    const bool plateau = options->schedule.kind == CLADE_PLATEAU, watched = plateau || options->patience > 0;
     if (options->no_held_out) {
         options->held_out = 0;
-        if (options->schedule.kind == CLADE_PLATEAU)
+        if (watched)
             return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT,
-                              "the plateau schedule watches held-out samples: leave no_held_out away");
+                              "%s watches held-out samples: leave no_held_out away",
+                              plateau ? "the plateau schedule" : "early stopping");
     } else if (options->held_out == 0) {
-        options->held_out = default_held_out(options->schedule.kind, count);
+        options->held_out = default_held_out(watched, count);
     }
     if (options->held_out < 0 || options->held_out >= count)
         return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT,
                           "%" PRId64 " samples held out of %" PRId64 ": must leave some to train on", options->held_out,
                           count);
+    return CLADE_OK;
+}
+
+/* Whether momentum is a weight of past gradients alone, so that it may change on the way. */
+static bool has_plain_momentum(clade_optimizer_kind kind) {
+    return kind == CLADE_SGD || kind == CLADE_SGD_ACCUMULATE || kind == CLADE_NESTEROV || kind == CLADE_RMSPROP;
+}
+
+static clade_status complete_early_momentum(clade_trainer *trainer) {
+    clade_train_options *options = &trainer->options;
+    if (options->early_momentum == 0) options->early_momentum = 0.5;
+    if (options->early_momentum_epochs == 0) return CLADE_OK;
+    if (options->early_momentum_epochs < 0 || !(options->early_momentum > 0 && options->early_momentum < 1))
+        return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT,
+                          "early momentum %g in %" PRId64 " epochs: above 0 and below 1, in at least one epoch",
+                          options->early_momentum, options->early_momentum_epochs);
+    if (!has_plain_momentum(options->optimizer) || !(options->momentum > 0))
+        return clade_fail(
+            trainer->context, CLADE_ERROR_ARGUMENT,
+            "an early momentum goes with the momentum of sgd, sgd-accumulate, nesterov or rmsprop, not with "
+            "%s at momentum %g",
+            clade_optimizer_name(options->optimizer), options->momentum);
+    return CLADE_OK;
+}
+
+/* What only an update in the graph can do. */
+static clade_status check_search(clade_trainer *trainer) {
+    const clade_train_options *options = &trainer->options;
+    if (!clade_optimizer_searches(options->optimizer)) return CLADE_OK;
+    const char *refused = options->momentum > 0                               ? "momentum"
+                          : options->clip_norm > 0 || options->clip_value > 0 ? "clipping"
+                          : options->accumulate > 1 || options->full_batch    ? "accumulation over batches"
+                                                                              : NULL;
+    for (size_t i = 0; i < options->layer_rule_count; i++)
+        if (options->layer_rules[i].rate > 0 && !options->layer_rules[i].frozen) refused = "rates by layer";
+    if (options->optimizer == CLADE_WIGGLE && options->watch_layers) refused = "gradients to watch";
+    if (!refused) return CLADE_OK;
+    return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT, "%s knows no %s",
+                      clade_optimizer_name(options->optimizer), refused);
+}
+
+static clade_status check_counts(clade_trainer *trainer) {
+    const clade_train_options *options = &trainer->options;
+    if (options->accumulate < 1 || options->iterations < 1 || options->memory < 1)
+        return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT,
+                          "accumulate %" PRId64 ", iterations %" PRId64 ", memory %" PRId64 ": each must be at least 1",
+                          options->accumulate, options->iterations, options->memory);
+    if (options->patience < 0 || !(options->least_gain >= 0))
+        return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT,
+                          "patience %" PRId64 ", least gain %g: neither may be negative", options->patience,
+                          options->least_gain);
     return CLADE_OK;
 }
 
@@ -54,6 +108,9 @@ static clade_status complete_numbers(clade_trainer *trainer) {
     if (options->no_weight_decay) options->weight_decay = 0;
     if (options->batch == 0) options->batch = 64;
     if (options->epochs == 0) options->epochs = 1;
+    if (options->accumulate == 0) options->accumulate = 1;
+    if (options->iterations == 0) options->iterations = 20;
+    if (options->memory == 0) options->memory = 10;
     if (options->checkpoint_seconds == 0) options->checkpoint_seconds = 300;
     if (!options->model) options->model = "";
     if (!(options->rate > 0 && isfinite(options->rate)))
@@ -65,7 +122,9 @@ static clade_status complete_numbers(clade_trainer *trainer) {
     if (options->validate_every < 0 || options->report_every < 0 || options->checkpoint_every < 0)
         return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT,
                           "validate_every, report_every and checkpoint_every count steps: none may be negative");
-    return CLADE_OK;
+    clade_status status = check_counts(trainer);
+    if (status == CLADE_OK) status = complete_early_momentum(trainer);
+    return status == CLADE_OK ? check_search(trainer) : status;
 }
 
 static clade_status check_sources(clade_context *context, const clade_train_options *options) {
@@ -100,6 +159,7 @@ static clade_status take_options(clade_trainer *trainer, const clade_train_optio
     trainer->device = options->devices[0];
     trainer->epochs = options->epochs;
     trainer->optimizer = clade_optimizer_of(options);
+    trainer->optimizer.accumulates = options->accumulate > 1 || options->full_batch;
     return CLADE_OK;
 }
 
@@ -130,34 +190,104 @@ static int64_t sample_elements(const clade_graph *graph, clade_value value) {
     return clade_dims_value(graph, &dims, (clade_binding){ .batch = 1 }, NULL);
 }
 
-static clade_status check_shapes(const clade_trainer *trainer) {
+static clade_status check_image(const clade_trainer *trainer) {
     clade_dataset_info info = clade_dataset_describe(trainer->options.train);
-    int64_t elements = info.channels * info.height * info.width;
-    int64_t image = sample_elements(trainer->graph, trainer->feed.image);
-    if (image != elements)
-        return clade_fail(trainer->context, CLADE_ERROR_INPUT,
-                          "%s: its images are %" PRId64 "x%" PRId64 "x%" PRId64 ", and the graph takes %s", info.name,
-                          info.channels, info.height, info.width,
-                          clade_type_text(trainer->graph, clade_value_type(trainer->feed.image)));
-    if (sample_elements(trainer->graph, trainer->feed.label) != 1)
-        return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT, "the label's size must be (N)");
+    if (sample_elements(trainer->graph, trainer->feed.image) == info.channels * info.height * info.width)
+        return CLADE_OK;
+    return clade_fail(trainer->context, CLADE_ERROR_INPUT,
+                      "%s: its images are %" PRId64 "x%" PRId64 "x%" PRId64 ", and the graph takes %s", info.name,
+                      info.channels, info.height, info.width,
+                      clade_type_text(trainer->graph, clade_value_type(trainer->feed.image)));
+}
+
+/* Class numbers go with class numbers; targets with targets, or one-hot with class numbers. */
+static clade_status check_label(const clade_trainer *trainer) {
+    clade_dataset_info info = clade_dataset_describe(trainer->options.train);
+    const int64_t elements = sample_elements(trainer->graph, trainer->feed.label);
+    if (clade_value_dtype(trainer->feed.label) == CLADE_F32)
+        return elements > 0 ? clade_dataset_check_width(trainer->options.train, elements)
+                            : clade_fail(trainer->context, CLADE_ERROR_ARGUMENT, "the label's size must be (N, ...)");
+    if (elements != 1) return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT, "the label's size must be (N)");
+    if (info.targets == 0) return CLADE_OK;
+    return clade_fail(trainer->context, CLADE_ERROR_INPUT,
+                      "%s: its targets are %" PRId64 " numbers each, and the graph's label is a class number",
+                      info.name, info.targets);
+}
+
+static clade_status find_inputs(clade_trainer *trainer) {
+    const clade_train_options *options = &trainer->options;
+    clade_value label =
+        clade_value_valid(options->label) ? options->label : clade_graph_find(trainer->graph, "input", "label");
+    const bool targets = clade_value_valid(label) && clade_value_dtype(label) == CLADE_F32;
+    clade_status status = find_input(trainer, options->image, "image", CLADE_F32, &trainer->feed.image);
+    if (status == CLADE_OK)
+        status = find_input(trainer, label, "label", targets ? CLADE_F32 : CLADE_I32, &trainer->feed.label);
+    if (status == CLADE_OK) status = check_image(trainer);
+    return status == CLADE_OK ? check_label(trainer) : status;
+}
+
+/* LOSS and the extra losses, each times its weight; what is lowered. */
+static clade_status add_losses(clade_trainer *trainer, clade_value loss) {
+    const clade_train_options *options = &trainer->options;
+    clade_feed *feed = &trainer->feed;
+    feed->loss = loss;
+    if (options->extra_loss_count == 0) return CLADE_OK;
+    if (options->extra_loss_count > CLADE_MAX_EXTRA_LOSSES)
+        return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT, "%zu extra losses: at most %d",
+                          options->extra_loss_count, CLADE_MAX_EXTRA_LOSSES);
+    feed->parts[0] = loss;
+    trainer->loss_names[0] = clade_duplicate(trainer->context, "main");
+    for (size_t i = 0; i < options->extra_loss_count; i++) {
+        const clade_weighted_loss *extra = &options->extra_losses[i];
+        if (!clade_value_valid(extra->loss) || extra->loss.graph != trainer->graph ||
+            clade_value_dims(extra->loss).rank != 0 || !(extra->weight > 0) || !extra->name)
+            return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT,
+                              "extra loss %zu: needs a name, a weight above 0 and a scalar of the graph", i);
+        feed->loss = clade_add(feed->loss, clade_scale(extra->loss, extra->weight));
+        feed->parts[i + 1] = extra->loss;
+        trainer->loss_names[i + 1] = clade_duplicate(trainer->context, extra->name);
+    }
+    feed->part_count = options->extra_loss_count + 1;
+    for (size_t i = 0; i < feed->part_count; i++)
+        if (!trainer->loss_names[i]) return clade_fail_memory(trainer->context, sizeof *feed, "the losses' names");
     return CLADE_OK;
 }
 
+/* The count of correct answers, where there are class numbers to count by. */
+static void add_measures(clade_trainer *trainer, clade_value loss) {
+    const clade_train_options *options = &trainer->options;
+    clade_feed *feed = &trainer->feed;
+    const bool classes = clade_dataset_describe(options->train).targets == 0;
+    clade_value scores = CLADE_NO_VALUE;
+    if (clade_value_valid(options->scores) && classes) {
+        const bool one_hot = clade_value_dtype(feed->label) == CLADE_F32;
+        if (one_hot) feed->number = clade_input(trainer->graph, "label.number", CLADE_I32, clade_shape(CLADE_BATCH));
+        scores = clade_counted_scores(options->scores);
+        feed->correct = clade_count_correct(scores, one_hot ? feed->number : feed->label);
+    }
+    trainer->measured = *feed;
+    trainer->measured.loss = loss;
+    trainer->measured.part_count = 0;
+    trainer->measured.scores = scores;
+}
+
 static clade_status grow_graph(clade_trainer *trainer, clade_value loss) {
-    clade_train_options *options = &trainer->options;
     clade_status status = clade_graph_status(trainer->graph);
     if (status != CLADE_OK) return status;
     if (!clade_value_valid(loss) || loss.graph != trainer->graph || clade_value_dims(loss).rank != 0)
         return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT, "the loss must be a scalar of the graph");
-    trainer->feed.loss = loss;
-    status = find_input(trainer, options->image, "image", CLADE_F32, &trainer->feed.image);
-    if (status == CLADE_OK) status = find_input(trainer, options->label, "label", CLADE_I32, &trainer->feed.label);
-    if (status == CLADE_OK) status = check_shapes(trainer);
+    status = find_inputs(trainer);
+    if (status == CLADE_OK) status = add_losses(trainer, loss);
     if (status != CLADE_OK) return status;
-    if (clade_value_valid(options->scores))
-        trainer->feed.correct = clade_count_correct(clade_counted_scores(options->scores), trainer->feed.label);
-    status = clade_optimizer_append(&trainer->optimizer, loss, &trainer->parameters);
+    add_measures(trainer, loss);
+    const clade_optimizer *optimizer = &trainer->optimizer;
+    const bool searches = clade_optimizer_searches(optimizer->kind);
+    clade_value lowered = searches ? clade_optimizer_decayed(optimizer, trainer->feed.loss) : trainer->feed.loss;
+    status = clade_optimizer_find(optimizer, lowered, &trainer->trained);
+    if (status == CLADE_OK && searches)
+        status = clade_search_new(trainer->context, &trainer->options, lowered, &trainer->trained, &trainer->search);
+    else if (status == CLADE_OK)
+        status = clade_optimizer_update(optimizer, &trainer->trained);
     return status == CLADE_OK ? clade_graph_status(trainer->graph) : status;
 }
 
@@ -175,7 +305,8 @@ static clade_status open_loader(clade_trainer *trainer) {
                                     .batch = options->batch,
                                     .seed = options->seed,
                                     .shuffle = true,
-                                    .depth = CLADE_PIPELINE_SLOTS };
+                                    .depth = CLADE_PIPELINE_SLOTS,
+                                    .targets = clade_feed_width(&trainer->feed) };
     clade_dataset *dataset = trainer->train ? trainer->train : options->train;
     clade_status status = clade_loader_new(dataset, &loader, &trainer->loader);
     if (status != CLADE_OK) return status;
@@ -195,6 +326,7 @@ static clade_status complete_steps(clade_trainer *trainer) {
         options->validate_every = at_least((epoch + VALIDATIONS - 1) / VALIDATIONS, LEAST_STEPS);
     if (options->report_every == 0) options->report_every = at_least(epoch / REPORTS, 1);
     if (options->checkpoint_every == 0) options->checkpoint_every = epoch;
+    if (options->full_batch || options->accumulate > epoch) options->accumulate = epoch;
     trainer->schedule = clade_schedule_start(trainer->steps, epoch);
     return clade_schedule_complete(trainer->context, &options->schedule, trainer->steps);
 }
@@ -205,10 +337,8 @@ static clade_status open_session(clade_trainer *trainer) {
     clade_train_options *options = &trainer->options;
     clade_status status = clade_session_new(trainer->device, trainer->graph, options->seed, &trainer->session);
     if (status == CLADE_OK && trainer->held_out)
-        status = clade_measure_new(trainer->device, trainer->session, &trainer->feed, trainer->held_out, 0,
+        status = clade_measure_new(trainer->device, trainer->session, &trainer->measured, trainer->held_out, 0,
                                    &trainer->validation);
-    if (status != CLADE_OK) return status;
-    status = clade_settings_text(trainer, &trainer->settings);
     return status == CLADE_OK ? clade_folder_open(trainer) : status;
 }
 
@@ -226,12 +356,14 @@ clade_status clade_trainer_new(clade_graph *graph, clade_value loss, const clade
     if (status == CLADE_OK) status = divide_data(trainer);
     if (status == CLADE_OK) status = open_loader(trainer);
     if (status == CLADE_OK) status = complete_steps(trainer);
-    trainer->run = (clade_run_state){ .steps = trainer->steps,
-                                      .train_loss = NAN,
-                                      .reported_loss = NAN,
-                                      .reported_accuracy = NAN,
-                                      .held_out_loss = NAN,
-                                      .held_out_accuracy = NAN };
+    trainer->run = clade_run_start(trainer->steps);
+    for (int i = 0; i <= CLADE_MAX_EXTRA_LOSSES; i++)
+        trainer->reported_parts[i] = NAN;
+    if (status == CLADE_OK) status = clade_settings_text(trainer, &trainer->settings);
+    if (status == CLADE_OK && trainer->options.watch_layers)
+        status = clade_layer_watch_new(trainer->graph, &trainer->trained, loss, &trainer->layers);
+    if (trainer->layers) trainer->history.layers = clade_layer_watch_names(trainer->layers);
+    trainer->history.loss_names = trainer->loss_names;
     if (status == CLADE_OK) status = open_session(trainer);
     if (status != CLADE_OK) {
         clade_trainer_free(trainer);
@@ -250,6 +382,11 @@ void clade_trainer_free(clade_trainer *trainer) {
     clade_dataset_free(trainer->train);
     clade_dataset_free(trainer->held_out);
     clade_history_free(&trainer->history);
+    clade_search_free(trainer->search);
+    clade_layer_watch_free(trainer->layers);
+    clade_trained_free(trainer->context, &trainer->trained);
+    for (int i = 0; i <= CLADE_MAX_EXTRA_LOSSES; i++)
+        clade_free(trainer->context, trainer->loss_names[i]);
     clade_free(trainer->context, trainer->settings);
     clade_free(trainer->context, trainer->folder);
     clade_free(trainer->context, trainer->model);

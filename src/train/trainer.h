@@ -6,22 +6,28 @@
 #include "base/text.h"
 #include "clade/train.h"
 #include "train/history.h"
+#include "train/layer_watch.h"
 #include "train/measure.h"
 #include "train/optimizer.h"
 #include "train/pipeline.h"
 #include "train/run_state.h"
 #include "train/schedule.h"
+#include "train/search.h"
 
 struct clade_trainer {
     clade_context *context;
     clade_train_options options; /* completed: no zero stands for a default any more */
     char *folder, *model;        /* owned copies behind the options */
     clade_graph *graph;
-    clade_feed feed;
+    clade_feed feed;                              /* of training: its loss is the sum of all losses */
+    clade_feed measured;                          /* of validation and test: the main loss, and the scores */
+    char *loss_names[CLADE_MAX_EXTRA_LOSSES + 1]; /* of feed.parts, owned */
+    clade_trained trained;
+    clade_search *search;      /* L-BFGS or the wiggle; NULL for an update in the graph */
+    clade_layer_watch *layers; /* NULL unless options.watch_layers */
     clade_device *device;
     clade_session *session;
     clade_optimizer optimizer;
-    int64_t parameters;
 
     clade_dataset *train,
         *held_out; /* slices of options.train; without held-out samples NULL: all of it is trained on */
@@ -29,11 +35,13 @@ struct clade_trainer {
     clade_pipeline *pipeline;
     clade_measure *validation; /* on HELD_OUT; NULL without */
     clade_plan *full, *rest;   /* for whole batches, and for an epoch's last when it is smaller */
+    clade_plan *apply;         /* the update by what a group of batches has summed; NULL without accumulation */
 
     int64_t epochs, steps, steps_per_epoch;
     int64_t received; /* steps whose outcomes have come back; run.step counts those sent */
     clade_schedule_state schedule;
     clade_run_state run;
+    double reported_parts[CLADE_MAX_EXTRA_LOSSES + 1]; /* of the last line of metrics */
     clade_history history;
     char *settings; /* settings.c's text */
     int64_t resumed_from;
@@ -67,6 +75,8 @@ clade_status clade_folder_open(clade_trainer *trainer);
 /* Writes a checkpoint of this moment and the picture; removes checkpoints that are too old. Nothing may be in flight. */
 clade_status clade_folder_save(clade_trainer *trainer);
 clade_status clade_folder_plot(const clade_trainer *trainer);
+/* confusion.txt, confusion.json and confusion.svg. */
+clade_status clade_folder_confusion(const clade_trainer *trainer, const clade_evaluation *evaluation);
 
 /* ---- loop.c ---- */
 

@@ -36,24 +36,28 @@ static clade_value momentum_scalar(clade_graph *graph) {
 
 /* ---- updates ---- */
 
+static clade_status update(const clade_parameter *p, clade_value state, clade_value value) {
+    return clade_update_in(p->program, state, value);
+}
+
 /* The plain rule. */
 static clade_status descend(const clade_parameter *p, clade_value direction) {
-    return clade_update(p->w, clade_subtract(p->from, clade_multiply(p->rate, direction)));
+    return update(p, p->w, clade_subtract(p->from, clade_multiply(p->rate, direction)));
 }
 
 static clade_status update_velocity(const clade_parameter *p) {
     clade_value v = slot(p->w, "momentum");
     clade_value kept = clade_multiply(momentum_scalar(p->w.graph), v);
     clade_value moved = clade_subtract(kept, clade_multiply(p->rate, p->g));
-    clade_status status = clade_update(v, moved);
-    return status == CLADE_OK ? clade_update(p->w, clade_add(p->from, moved)) : status;
+    clade_status status = update(p, v, moved);
+    return status == CLADE_OK ? update(p, p->w, clade_add(p->from, moved)) : status;
 }
 
 /* Descends along what DIRECTION has accumulated to. */
 static clade_status accumulate(const clade_parameter *p, clade_value direction) {
     clade_value d = slot(p->w, "momentum");
     clade_value sum = clade_add(clade_multiply(momentum_scalar(p->w.graph), d), direction);
-    clade_status status = clade_update(d, sum);
+    clade_status status = update(p, d, sum);
     return status == CLADE_OK ? descend(p, sum) : status;
 }
 
@@ -69,7 +73,7 @@ static clade_status update_nesterov(const clade_parameter *p) {
     clade_value d = slot(p->w, "momentum"), momentum = momentum_scalar(p->w.graph);
     clade_value sum = clade_add(clade_multiply(momentum, d), p->g);
     clade_value ahead = clade_add(p->g, clade_multiply(momentum, sum));
-    clade_status status = clade_update(d, sum);
+    clade_status status = update(p, d, sum);
     return status == CLADE_OK ? descend(p, ahead) : status;
 }
 
@@ -85,7 +89,7 @@ static clade_value over_root(clade_value g, clade_value v, double epsilon) {
 
 static clade_value rmsprop_direction(const clade_parameter *p, clade_status *status) {
     clade_value v = slot(p->w, "moment2"), new_v = blend(v, clade_square(p->g), "train.blend2");
-    *status = clade_update(v, new_v);
+    *status = update(p, v, new_v);
     return over_root(p->g, new_v, rmsprop_epsilon);
 }
 
@@ -103,7 +107,7 @@ static clade_status update_rmsprop_momentum(const clade_parameter *p) {
 
 static clade_status update_adagrad(const clade_parameter *p) {
     clade_value s = slot(p->w, "sum_of_squares"), sum = clade_add(s, clade_square(p->g));
-    clade_status status = clade_update(s, sum);
+    clade_status status = update(p, s, sum);
     return status == CLADE_OK ? descend(p, over_root(p->g, sum, adagrad_epsilon)) : status;
 }
 
@@ -114,9 +118,9 @@ static clade_status update_adam(const clade_parameter *p) {
     clade_value epsilon = clade_scalar(p->w.graph, "train.epsilon", (float)adam_epsilon);
     clade_value spread = clade_add(clade_square_root(corrected), epsilon);
     clade_value change = clade_divide(clade_multiply(p->rate, new_m), spread);
-    clade_status status = clade_update(m, new_m);
-    if (status == CLADE_OK) status = clade_update(v, new_v);
-    return status == CLADE_OK ? clade_update(p->w, clade_subtract(p->from, change)) : status;
+    clade_status status = update(p, m, new_m);
+    if (status == CLADE_OK) status = update(p, v, new_v);
+    return status == CLADE_OK ? update(p, p->w, clade_subtract(p->from, change)) : status;
 }
 
 /* ---- scalars ---- */
@@ -175,6 +179,8 @@ static const clade_update_rule rules[] = {
     [CLADE_ADAMW] = { "adamw", update_adam, NULL, set_adamw, true, 0.001, 0.9 },
     [CLADE_RMSPROP] = { "rmsprop", update_rmsprop_momentum, update_rmsprop, set_rmsprop, false, 0.001, 0 },
     [CLADE_ADAGRAD] = { "adagrad", update_adagrad, NULL, set_adagrad, false, 0.01, 0 },
+    [CLADE_LBFGS] = { "lbfgs", NULL, NULL, NULL, false, 1, 0 },
+    [CLADE_WIGGLE] = { "wiggle", NULL, NULL, NULL, false, 0.001, 0 },
 };
 
 const clade_update_rule *clade_update_rule_of(clade_optimizer_kind kind) {

@@ -68,3 +68,33 @@ works train mlp --data $data --epochs 1 --layer-rates 'fc1.*=0,fc2.weight=0.5' -
 fails 1 'nothing to train' train mlp --data $data --layer-rates '*=0' --out none
 fails 2 'layer-rates wants' train mlp --data $data --layer-rates 'fc1' --out none
 fails 2 'layer-rates wants' train mlp --data $data --layer-rates 'fc1=-1' --out none
+
+# An optimiser of several passes, updates of several batches, early stopping, recorded layers, confusions.
+works train softmax --data $data --optimizer lbfgs --iterations 5 --batch 256 --epochs 1 --json --out lbfgs
+at_least "$(value val_accuracy)" 0.5
+at_least "$(value val_top5)" "$(value val_accuracy)"
+works train mlp --data $data --accumulate 2 --epochs 1 --early-momentum-epochs 1 --out accumulated --quiet
+works train mlp --data $data --epochs 1 --gradient-norms --out layers --quiet
+[ -s layers/layers.svg ] || die "no picture of the layers"
+grep -q '^fc1.weight ' layers/layers.txt || die "no table of the layers: $(cat layers/layers.txt)"
+works train softmax --data $data --epochs 40 --patience 1 --validate-every 5 --least-gain 1 --json --out stopped
+[ "$(value stopped_early)" = true ] || die "not stopped: $(cat out.txt)"
+[ "$(value steps)" = 10 ] || die "stopped after $(value steps) steps, not the second validation"
+works train softmax --data digits:60,20 --held-out 0 --optimizer wiggle --layer-rates 'fc.weight=0' --rate 0.01 --epochs 2 \
+    --json --out wiggled
+[ "$(value parameters)" = 10 ] || die "wiggled $(value parameters) elements, not the biases' 10"
+works eval runs/mlp --data $data --confusion --picture confusion.svg
+shows 'among the first five [0-9.]+ %' '^class .* taken for$'
+[ -s confusion.svg ] || die "no picture of the confusions"
+works eval runs/mlp --data $data --confusion --json
+is_json confusion top5 accuracy
+fails 2 'want --schedule' train mlp --data $data --schedule-threshold 0.1
+fails 2 'early-momentum-epochs' train mlp --data $data --early-momentum 0.5
+fails 2 'early-momentum-epochs is of sgd' train mlp --data $data --optimizer adam --early-momentum-epochs 2
+fails 2 'least-gain wants --patience' train mlp --data $data --least-gain 0.1
+fails 2 'held-out 0' train mlp --data $data --patience 2 --held-out 0
+fails 2 'exclude each other' train mlp --data $data --full-batch --accumulate 2
+fails 2 'of --optimizer lbfgs' train mlp --data $data --pairs 5
+fails 2 'clip-value are not of' train mlp --data $data --optimizer lbfgs --clip-norm 1
+fails 2 'one batch at a time' train mlp --data $data --optimizer wiggle --full-batch
+fails 1 'lbfgs knows no rates by layer' train mlp --data $data --optimizer lbfgs --layer-rates 'fc1.*=2' --out none

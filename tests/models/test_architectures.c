@@ -32,6 +32,7 @@ static const struct architecture {
     { "resnet32", "ResNet-CIFAR-32-A", 464154, 68862592 },
     { "resnet44", "ResNet-CIFAR-44-A", 658586, 97174144 },
     { "resnet56", "ResNet-CIFAR-56-A", 853018, 125485696 },
+    { "googlenet", "GoogLeNet", 6998552, 1582671872 },
     { "resnet110", "ResNet-CIFAR-110-A", 1727962, 252887680 },
 };
 enum { ARCHITECTURES = sizeof architectures / sizeof architectures[0] };
@@ -82,9 +83,10 @@ static bool ends_with(const char *text, const char *end) {
     return length >= ending && strcmp(text + length - ending, end) == 0;
 }
 
-/* Sums and means have no name: they are known by their type and their place. */
+/* Sums, means and concatenations have no name: they are known by their type and their place. */
 static bool is_layer(const clade_layer *layer, const char *name) {
     if (ends_with(name, ".add")) return strcmp(layer->type, "add") == 0;
+    if (ends_with(name, "/output")) return strcmp(layer->type, "concat") == 0;
     if (strcmp(name, "gap") == 0) return strcmp(layer->type, "mean") == 0;
     return strcmp(layer->name, name) == 0;
 }

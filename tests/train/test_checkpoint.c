@@ -103,6 +103,64 @@ static void test_hostile_numbers_are_refused(void **state) {
     free(folder);
 }
 
+static uint64_t number_at(const uint8_t *bytes, size_t at) {
+    uint64_t number = 0;
+    for (int i = 0; i < 8; i++)
+        number |= (uint64_t)bytes[at + (size_t)i] << (8 * i);
+    return number;
+}
+
+static void set_number(uint8_t *bytes, size_t at, uint64_t number) {
+    for (int i = 0; i < 8; i++)
+        bytes[at + (size_t)i] = (uint8_t)(number >> (8 * i));
+}
+
+/* BYTES of format 2 as format 1 had them: the run state without what came later. The new size. */
+static size_t as_format_1(uint8_t *bytes, size_t size) {
+    enum { OLD_NUMBERS = 16, SUM = 32 };
+    size_t at = 3 * 8;
+    for (int text = 0; text < 2; text++)
+        at += 8 + (size_t)(number_at(bytes, at) + 7) / 8 * 8;
+    const size_t numbers = (size_t)number_at(bytes, at), dropped = 8 * (numbers - OLD_NUMBERS);
+    assert_true(numbers > OLD_NUMBERS);
+    const size_t rest = at + 8 + 8 * numbers;
+    memmove(bytes + rest - dropped, bytes + rest, size - rest);
+    set_number(bytes, at, OLD_NUMBERS);
+    set_number(bytes, 8, 1);
+    set_number(bytes, 16, size - dropped);
+    clade_sha256 hash;
+    clade_sha256_start(&hash);
+    clade_sha256_add(&hash, bytes, size - dropped - SUM);
+    clade_sha256_finish(&hash, bytes + size - dropped - SUM);
+    return size - dropped;
+}
+
+/* A run that format 1 knew goes on from its checkpoint; a format to come is refused in one line. */
+static void test_a_checkpoint_of_the_format_before_is_read(void **state) {
+    fixture *f = *state;
+    char *folder = finished_run(f), *path = path_in(f, "run/checkpoint-25.clade"),
+         *last = path_in(f, "run/checkpoint-30.clade");
+    clade_train_options options = small_run(f, folder);
+    clade_train_result whole, resumed;
+    assert_good(f->context, clade_train_model(model(), &options, &whole));
+    size_t size;
+    uint8_t *bytes = (uint8_t *)read_whole(path, &size);
+    const size_t old_size = as_format_1(bytes, size);
+    write_file(path, bytes, old_size);
+    assert_int_equal(remove(last), 0);
+    options.resume = true;
+    assert_good(f->context, clade_train_model(model(), &options, &resumed));
+    assert_int_equal(resumed.resumed_from, 25);
+    assert_string_equal(resumed.weights_sha256, whole.weights_sha256);
+    set_number(bytes, 8, 3);
+    expect_damaged(f, bytes, old_size);
+    assert_non_null(strstr(clade_error(f->context), "format 3; this Clade reads formats 1 to 2"));
+    free(bytes);
+    free(last);
+    free(path);
+    free(folder);
+}
+
 static void test_a_damaged_checkpoint_is_passed_over(void **state) {
     fixture *f = *state;
     char *folder = finished_run(f);
@@ -286,6 +344,7 @@ int main(void) {
         WITH_FIXTURE(test_a_cut_checkpoint_is_one_clear_line),
         WITH_FIXTURE(test_a_flipped_byte_is_noticed),
         WITH_FIXTURE(test_hostile_numbers_are_refused),
+        WITH_FIXTURE(test_a_checkpoint_of_the_format_before_is_read),
         WITH_FIXTURE(test_a_damaged_checkpoint_is_passed_over),
         WITH_FIXTURE(test_a_checkpoint_of_another_run_is_one_clear_line),
         WITH_FIXTURE(test_an_unfinished_run_is_not_overwritten),

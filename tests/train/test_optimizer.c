@@ -215,15 +215,21 @@ static void test_wrong_numbers_are_one_clear_line(void **state) {
     clade_value w = clade_state(f->graph, "w", clade_shape(2), CLADE_ROLE_WEIGHT, (clade_initializer){ 0 });
     clade_value loss = clade_sum(w, CLADE_ALL_AXES, false);
     const clade_optimizer wrong[] = {
-        { .kind = (clade_optimizer_kind)9 },
-        { .kind = CLADE_SGD, .momentum = 1 },
-        { .kind = CLADE_SGD, .momentum = (double)NAN },
-        { .kind = CLADE_ADAM, .weight_decay = -1 },
-        { .kind = CLADE_SGD, .clip_norm = -1 },
-        { .kind = CLADE_SGD, .clip_value = (double)NAN },
+        { .kind = (clade_optimizer_kind)99 },           { .kind = CLADE_SGD, .momentum = 1 },
+        { .kind = CLADE_SGD, .momentum = (double)NAN }, { .kind = CLADE_ADAM, .weight_decay = -1 },
+        { .kind = CLADE_SGD, .clip_norm = -1 },         { .kind = CLADE_SGD, .clip_value = (double)NAN },
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_int_equal(clade_optimizer_append(&wrong[i], loss, NULL), CLADE_ERROR_ARGUMENT);
+}
+
+static void test_methods_of_several_passes_need_a_trainer(void **state) {
+    fixture *f = *state;
+    clade_value w = clade_state(f->graph, "w", clade_shape(2), CLADE_ROLE_WEIGHT, (clade_initializer){ 0 });
+    clade_value loss = clade_sum(w, CLADE_ALL_AXES, false);
+    const clade_train_options options = { .size = sizeof options, .optimizer = CLADE_LBFGS };
+    assert_int_equal(clade_optimize(loss, &options), CLADE_ERROR_UNSUPPORTED);
+    assert_non_null(strstr(clade_error(f->context), "lbfgs is no update of a graph"));
 }
 
 static void test_a_loss_without_weights_is_refused(void **state) {
@@ -255,6 +261,7 @@ int main(void) {
         WITH_FIXTURE(test_a_rule_changes_the_rate_of_the_states_it_names),
         WITH_FIXTURE(test_frozen_states_stay),
         WITH_FIXTURE(test_wrong_numbers_are_one_clear_line),
+        WITH_FIXTURE(test_methods_of_several_passes_need_a_trainer),
         WITH_FIXTURE(test_a_loss_without_weights_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,13 +32,20 @@ static void expect_same_file(const char *left, const char *right) {
     free(b);
 }
 
-/* Two trainings of MODEL, one unbroken, one stopped after 3, 4 and 13 more steps: the same weights, metrics, checkpoint. */
-static void expect_resume_changes_nothing(fixture *f, const char *name, clade_schedule_kind schedule) {
+/* Two trainings of MODEL, one unbroken, one stopped after 3, 4 and 13 more steps: the same weights, metrics, checkpoint.
+ * What CHOSEN says that is not zero replaces the small run's options. */
+static void expect_resume_changes_nothing(fixture *f, const char *name, const clade_train_options *chosen) {
     const clade_model *model = clade_model_find(name);
     char *whole = path_in(f, "whole"), *broken = path_in(f, "broken");
-    char *left = path_in(f, "whole/checkpoint-30.clade"), *right = path_in(f, "broken/checkpoint-30.clade");
     clade_train_options options = small_run(f, whole);
-    options.schedule.kind = schedule;
+    options.schedule = chosen->schedule;
+    options.optimizer = chosen->optimizer;
+    options.iterations = chosen->iterations;
+    options.accumulate = chosen->accumulate;
+    options.early_momentum_epochs = chosen->early_momentum_epochs;
+    options.patience = chosen->patience;
+    options.watch_layers = chosen->watch_layers;
+    if (chosen->epochs > 0) options.epochs = chosen->epochs;
     clade_train_result unbroken, resumed;
     assert_good(f->context, clade_train_model(model, &options, &unbroken));
     const int64_t stops[] = { 3, 4, 13 };
@@ -57,6 +64,13 @@ static void expect_resume_changes_nothing(fixture *f, const char *name, clade_sc
     assert_string_equal(resumed.weights_sha256, unbroken.weights_sha256);
     assert_true(resumed.train_loss == unbroken.train_loss);
     assert_true(resumed.held_out_loss == unbroken.held_out_loss);
+    assert_int_equal(resumed.steps, unbroken.steps);
+    assert_int_equal(resumed.stopped_early, unbroken.stopped_early);
+    char last[64];
+    snprintf(last, sizeof last, "whole/checkpoint-%d.clade", (int)resumed.steps);
+    char *left = path_in(f, last);
+    snprintf(last, sizeof last, "broken/checkpoint-%d.clade", (int)resumed.steps);
+    char *right = path_in(f, last);
     expect_same_file(left, right);
     char *a = metrics_without_times(whole), *b = metrics_without_times(broken);
     assert_string_equal(a, b);
@@ -69,15 +83,37 @@ static void expect_resume_changes_nothing(fixture *f, const char *name, clade_sc
 }
 
 static void test_resume_with_momentum_changes_nothing(void **state) {
-    expect_resume_changes_nothing(*state, "mlp", CLADE_COSINE);
+    const clade_train_options chosen = { .schedule.kind = CLADE_COSINE,
+                                         .early_momentum_epochs = 1,
+                                         .watch_layers = true };
+    expect_resume_changes_nothing(*state, "mlp", &chosen);
 }
 
 static void test_resume_with_adam_changes_nothing(void **state) {
-    expect_resume_changes_nothing(*state, "mlp-sigmoid", CLADE_STEP);
+    const clade_train_options chosen = { .schedule.kind = CLADE_STEP };
+    expect_resume_changes_nothing(*state, "mlp-sigmoid", &chosen);
 }
 
 static void test_resume_on_a_plateau_changes_nothing(void **state) {
-    expect_resume_changes_nothing(*state, "softmax", CLADE_PLATEAU);
+    const clade_train_options chosen = { .schedule.kind = CLADE_PLATEAU };
+    expect_resume_changes_nothing(*state, "softmax", &chosen);
+}
+
+/* Three batches an update: the second stop is within a group. */
+static void test_resume_between_the_batches_of_an_update_changes_nothing(void **state) {
+    const clade_train_options chosen = { .accumulate = 3, .schedule = { .kind = CLADE_HALVE, .threshold = 0.9 } };
+    expect_resume_changes_nothing(*state, "mlp", &chosen);
+}
+
+/* Patience of three validations, every eighth step: the run cannot end before the last stop. */
+static void test_resume_before_an_early_stop_changes_nothing(void **state) {
+    const clade_train_options chosen = { .patience = 3, .epochs = 40 };
+    expect_resume_changes_nothing(*state, "softmax", &chosen);
+}
+
+static void test_resume_with_lbfgs_changes_nothing(void **state) {
+    const clade_train_options chosen = { .optimizer = CLADE_LBFGS, .iterations = 2 };
+    expect_resume_changes_nothing(*state, "softmax", &chosen);
 }
 
 /* ---- a trainer that goes on ---- */
@@ -188,6 +224,9 @@ int main(void) {
         WITH_FIXTURE(test_resume_with_momentum_changes_nothing),
         WITH_FIXTURE(test_resume_with_adam_changes_nothing),
         WITH_FIXTURE(test_resume_on_a_plateau_changes_nothing),
+        WITH_FIXTURE(test_resume_between_the_batches_of_an_update_changes_nothing),
+        WITH_FIXTURE(test_resume_before_an_early_stop_changes_nothing),
+        WITH_FIXTURE(test_resume_with_lbfgs_changes_nothing),
         WITH_FIXTURE(test_an_interrupted_trainer_goes_on_when_run_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

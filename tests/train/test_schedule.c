@@ -67,7 +67,38 @@ static void test_plateau_halves_when_the_held_out_loss_stays(void **state) {
     const double losses[] = { 3, 2, 2.5, 2.1, 1.9, 1.9, 1.9, 2 };
     const double scales[] = { 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25 };
     for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
-        clade_schedule_observe(&schedule, &at, losses[i]);
+        clade_schedule_observe_held_out(&schedule, &at, losses[i]);
+        assert_true(clade_schedule_rate(&schedule, &at, 1, 5) == scales[i]);
+    }
+}
+
+/* PyTorch's ReduceLROnPlateau(factor 0.5, patience 1, threshold 0.1 relative): it lowers when more than `patience` epochs
+ * are bad, so its patience is ours less 1. */
+static void test_plateau_with_a_threshold_is_pytorchs(void **state) {
+    (void)state;
+    clade_schedule schedule = { .kind = CLADE_PLATEAU, .every = 2, .threshold = 0.1 };
+    assert_good(context, clade_schedule_complete(context, &schedule, 100));
+    clade_schedule_state at = clade_schedule_start(100, 10);
+    const double losses[] = { 3, 2, 1.9, 1.85, 1.7, 1.6, 1.5, 1.45, 1.4, 1.3 };
+    const double scales[] = { 1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25 };
+    for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
+        clade_schedule_observe_held_out(&schedule, &at, losses[i]);
+        clade_schedule_observe_epoch(&schedule, &at, 1); /* not this schedule's matter */
+        assert_true(clade_schedule_rate(&schedule, &at, 1, 5) == scales[i]);
+    }
+}
+
+/* Each epoch against the one before: 1.995 and 1.99 are not a hundredth below 2 and 1.995. */
+static void test_halving_follows_the_epochs_losses(void **state) {
+    (void)state;
+    clade_schedule schedule = { .kind = CLADE_HALVE };
+    assert_good(context, clade_schedule_complete(context, &schedule, 100));
+    clade_schedule_state at = clade_schedule_start(100, 10);
+    const double losses[] = { 4, 2, 1.995, 1.99, 1, 1.2, 1.1 };
+    const double scales[] = { 1, 1, 0.5, 0.25, 0.25, 0.125, 0.125 };
+    for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
+        clade_schedule_observe_epoch(&schedule, &at, losses[i]);
+        clade_schedule_observe_held_out(&schedule, &at, 9);
         assert_true(clade_schedule_rate(&schedule, &at, 1, 5) == scales[i]);
     }
 }
@@ -80,6 +111,8 @@ static void test_wrong_numbers_are_one_clear_line(void **state) {
         { .kind = CLADE_STEP, .factor = -1 },
         { .kind = CLADE_STEP, .every = NAN },
         { .kind = CLADE_INVERSE, .every = -3 },
+        { .kind = CLADE_PLATEAU, .threshold = 1 },
+        { .kind = CLADE_HALVE, .threshold = -0.5 },
         { .warm_up = -1 },
         { .warm_up = 100 },
     };
@@ -93,6 +126,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rates_follow_the_formulas),
         cmocka_unit_test(test_plateau_halves_when_the_held_out_loss_stays),
+        cmocka_unit_test(test_plateau_with_a_threshold_is_pytorchs),
+        cmocka_unit_test(test_halving_follows_the_epochs_losses),
         cmocka_unit_test(test_wrong_numbers_are_one_clear_line),
     };
     return cmocka_run_group_tests(tests, make_context, free_context);
