@@ -66,6 +66,6 @@ void print_operators(FILE *stream);
 
 extern const command command_devices, command_selftest, command_gradcheck, command_train, command_eval, command_predict,
     command_summary, command_explain, command_profile, command_bench, command_tune, command_kernels, command_onnx_test,
-    command_run;
+    command_run, command_experiment;
 
 #endif
