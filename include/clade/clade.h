@@ -17,5 +17,6 @@
 #include "clade/train.h"
 #include "clade/tune.h"
 #include "clade/verify.h"
+#include "clade/weights.h"
 
 #endif

@@ -5,6 +5,7 @@
 #include "clade/device.h"
 #include "clade/graph.h"
 #include "clade/session.h"
+#include "clade/weights.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,16 +22,19 @@ typedef struct clade_onnx_port {
     clade_value value;
 } clade_onnx_port;
 
-/* The dims of an input, where the file leaves them open or others are wanted. */
-typedef struct clade_onnx_dims {
-    const char *name; /* NULL: of the input with this one's place in the list */
-    clade_dims dims;
-} clade_onnx_dims;
+/* What an input is bound to: its dims, where the file leaves them open or others are wanted; and where its contents shape
+ * the network (the axes of a reduction, the sizes of a reshape), those: the network is then good for these alone. */
+typedef struct clade_onnx_binding {
+    const char *name;     /* NULL: of the input with this one's place in the list */
+    clade_dims dims;      /* a size of 0: an empty array, which can be given to nothing but shapes */
+    int type;             /* of the contents; not read without them */
+    const void *contents; /* dense elements of that ONNX type; NULL: not bound. Read before the call returns */
+} clade_onnx_binding;
 
 typedef struct clade_onnx_options {
-    size_t size;                 /* sizeof(clade_onnx_options) */
-    const clade_onnx_dims *dims; /* of inputs; an open first size is N by default, any other must be given here */
-    size_t dims_count;
+    size_t size;                        /* sizeof(clade_onnx_options) */
+    const clade_onnx_binding *bindings; /* an open first size is N by default; any other must be given here */
+    size_t binding_count;
     bool frozen; /* the file's weights are not to be trained */
 } clade_onnx_options;
 
@@ -38,6 +42,9 @@ typedef struct clade_onnx_options {
  * its node, for what Clade does not do. Free with clade_onnx_free(), after sessions of its graph. */
 CLADE_API clade_status clade_onnx_read(clade_context *context, const char *path, const clade_onnx_options *options,
                                        clade_onnx **network);
+/* The same from memory; NAME is for error texts. There are no external data then. */
+CLADE_API clade_status clade_onnx_decode(clade_context *context, const char *name, const void *bytes, size_t count,
+                                         const clade_onnx_options *options, clade_onnx **network);
 CLADE_API void clade_onnx_free(clade_onnx *network);
 
 /* Borrowed from NETWORK. */
@@ -47,6 +54,23 @@ CLADE_API size_t clade_onnx_outputs(const clade_onnx *network, const clade_onnx_
 
 /* Writes the file's weights and constants to a new session of the graph. */
 CLADE_API clade_status clade_onnx_fill_session(const clade_onnx *network, clade_session *session);
+
+/* The file's weights and constants, as far as the graph has them. Free with clade_weights_free(). */
+CLADE_API clade_status clade_onnx_weights(const clade_onnx *network, clade_weights **weights);
+
+/* ---- writing ---- */
+
+typedef struct clade_onnx_result {
+    const char *name;
+    clade_value value;
+} clade_onnx_result;
+
+/* Writes to PATH, whole or not at all, the network that gives OUTPUTS (of one graph): operator set 17, what it means at
+ * inference, the batch open ("N"). Its inputs are the graph's that the outputs need; states become initialisers with
+ * their names and the contents that WEIGHTS has (clade/weights.h: all that the outputs need must be there), bit by bit.
+ * MODEL names the network; NULL: "clade". CLADE_ERROR_UNSUPPORTED names the first node that ONNX is not known to have. */
+CLADE_API clade_status clade_onnx_write(const clade_onnx_result *outputs, size_t count, const clade_weights *weights,
+                                        const char *model, const char *path);
 
 /* ---- running a file once, on arrays in NPY files ---- */
 

@@ -11,7 +11,12 @@
 #include <string.h>
 
 static const double relative = 1e-3, absolute = 1e-7;
-enum { MOST_ARRAYS = 64, DEEPEST_FOLDER = 3 };
+enum { MOST_ARRAYS = 64, DEEPEST_FOLDER = 3, MOST_BOUND = 4096 };
+
+/* A tensor's elements as they lie here: 64 bits each. */
+#define WIDE(TENSOR) ((TENSOR)->real != NULL ? (const void *)(TENSOR)->real : (const void *)(TENSOR)->whole)
+#define WIDE_TYPE(TENSOR)                                                                                              \
+    ((TENSOR)->real != NULL ? ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE : ONNX__TENSOR_PROTO__DATA_TYPE__INT64)
 
 /* The arrays of one data set, and the network bound to their dims. */
 typedef struct data_set {
@@ -65,24 +70,45 @@ static clade_dims dims_of(const clade_onnx_tensor *tensor) {
     return dims;
 }
 
+/* Small inputs are bound to their contents: any may shape the network. */
 static clade_status open_network(data_set *set, const char *model) {
-    clade_onnx_dims dims[MOST_ARRAYS];
-    for (int i = 0; i < set->in_count; i++)
-        dims[i] = (clade_onnx_dims){ NULL, dims_of(&set->in[i]) };
+    clade_onnx_binding bindings[MOST_ARRAYS];
+    for (int i = 0; i < set->in_count; i++) {
+        const clade_onnx_tensor *in = &set->in[i];
+        bindings[i] =
+            (clade_onnx_binding){ NULL, dims_of(in), WIDE_TYPE(in), in->count <= MOST_BOUND ? WIDE(in) : NULL };
+    }
     const clade_onnx_options options = {
-        .size = sizeof options, .dims = dims, .dims_count = (size_t)set->in_count, .frozen = true
+        .size = sizeof options, .bindings = bindings, .binding_count = (size_t)set->in_count, .frozen = true
     };
     clade_status status = clade_onnx_read(set->context, model, &options, &set->network);
     if (status == CLADE_OK) status = clade_session_new(set->device, clade_onnx_graph(set->network), 0, &set->session);
     return status == CLADE_OK ? clade_onnx_fill_session(set->network, set->session) : status;
 }
 
+/* The data of the input called NAME: inputs are in the file's order, those that are empty left out. */
 static clade_status feed(data_set *set, const clade_onnx_port *port, int index, clade_binding_array *feed) {
     const clade_onnx_tensor *tensor = &set->in[index];
     set->fed[index] = clade_allocate(set->context, (size_t)tensor->count + 1, 4);
     if (set->fed[index] == NULL) return clade_fail_memory(set->context, (size_t)tensor->count * 4, port->name);
     *feed = (clade_binding_array){ port->value, set->fed[index], tensor->count };
-    return clade_onnx_tensor_store(set->context, port->name, tensor, false, set->fed[index]);
+    return clade_onnx_tensor_store(set->context, port->name, tensor, tensor->count <= MOST_BOUND, set->fed[index]);
+}
+
+static clade_status feed_all(data_set *set, clade_binding_array *feeds) {
+    const clade_onnx_port *ports;
+    const size_t count = clade_onnx_inputs(set->network, &ports);
+    clade_status status = CLADE_OK;
+    size_t port = 0;
+    for (int i = 0; i < set->in_count && status == CLADE_OK; i++) {
+        if (set->in[i].count == 0) continue;
+        if (port == count) break;
+        status = feed(set, &ports[port], i, &feeds[port]);
+        port++;
+    }
+    if (status == CLADE_OK && port < count)
+        status = clade_fail(set->context, CLADE_ERROR_INPUT, "the model has %zu inputs, the data fewer", count);
+    return status;
 }
 
 static clade_status run(data_set *set) {
@@ -90,12 +116,10 @@ static clade_status run(data_set *set) {
     const clade_onnx_port *inputs, *outputs;
     const size_t input_count = clade_onnx_inputs(set->network, &inputs);
     const size_t output_count = clade_onnx_outputs(set->network, &outputs);
-    clade_status status = CLADE_OK;
-    if (input_count > (size_t)set->in_count || output_count != (size_t)set->wanted_count)
-        return clade_fail(set->context, CLADE_ERROR_INPUT, "%zu inputs and %zu outputs; the data have %d and %d",
-                          input_count, output_count, set->in_count, set->wanted_count);
-    for (size_t i = 0; i < input_count && status == CLADE_OK; i++)
-        status = feed(set, &inputs[i], (int)i, &feeds[i]);
+    if (input_count > MOST_ARRAYS || output_count != (size_t)set->wanted_count)
+        return clade_fail(set->context, CLADE_ERROR_INPUT, "%zu outputs; the data have %d", output_count,
+                          set->wanted_count);
+    clade_status status = feed_all(set, feeds);
     for (size_t i = 0; i < output_count && status == CLADE_OK; i++) {
         int64_t sizes[CLADE_MAX_RANK];
         const clade_dims dims = clade_value_dims(outputs[i].value);

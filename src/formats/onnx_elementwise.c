@@ -74,20 +74,118 @@ static bool translate_variadic(clade_onnx_node *node) {
     for (int i = 1; i < node->in_count; i++)
         result = steps[clade_onnx_argument(node)](result, clade_onnx_in(node, i));
     if (clade_onnx_argument(node) == MEAN) result = clade_scale(result, 1.0 / node->in_count);
-    clade_onnx_out(node, 0, result, clade_onnx_type(node, 0));
+    return clade_onnx_give(node, result);
+}
+
+/* ---- truth ---- */
+
+enum { EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL, AND, OR, XOR };
+
+static bool translate_truth(clade_onnx_node *node) {
+    static binary *const tests[] = {
+        [EQUAL] = clade_equal,
+        [LESS] = clade_less,
+        [LESS_EQUAL] = clade_less_equal,
+        [GREATER] = clade_greater,
+        [GREATER_EQUAL] = clade_greater_equal,
+        [AND] = clade_logical_and,
+        [OR] = clade_logical_or,
+        [XOR] = clade_logical_exclusive_or,
+    };
+    const clade_value a = clade_onnx_in(node, 0), b = aligned(node, a, clade_onnx_in(node, 1));
+    clade_onnx_out(node, 0, tests[clade_onnx_argument(node)](a, b), ONNX__TENSOR_PROTO__DATA_TYPE__BOOL);
     return true;
 }
 
+enum { NOT, IS_NAN };
+
+static bool translate_test(clade_onnx_node *node) {
+    static unary *const tests[] = { [NOT] = clade_logical_not, [IS_NAN] = clade_is_nan };
+    const clade_value y = tests[clade_onnx_argument(node)](clade_onnx_in(node, 0));
+    clade_onnx_out(node, 0, y, ONNX__TENSOR_PROTO__DATA_TYPE__BOOL);
+    return true;
+}
+
+static bool translate_is_inf(clade_onnx_node *node) {
+    const clade_value x = clade_onnx_in(node, 0), zero = clade_constant(node->graph, CLADE_SCALAR, 0);
+    clade_value y = clade_is_infinite(x);
+    if (clade_onnx_int(node, "detect_positive", 1) == 0) y = clade_logical_and(y, clade_less(x, zero));
+    if (clade_onnx_int(node, "detect_negative", 1) == 0) y = clade_logical_and(y, clade_less(zero, x));
+    clade_onnx_out(node, 0, y, ONNX__TENSOR_PROTO__DATA_TYPE__BOOL);
+    return true;
+}
+
+static bool translate_where(clade_onnx_node *node) {
+    const clade_value condition = clade_onnx_in(node, 0), a = clade_onnx_in(node, 1), b = clade_onnx_in(node, 2);
+    clade_onnx_out(node, 0, clade_where(condition, a, b), clade_onnx_type(node, 1));
+    return true;
+}
+
+/* ---- activations with more than one input or number ---- */
+
+/* The slope's axes are aligned at the right; in old models a slope (C) was one for each channel. */
+static bool translate_prelu(clade_onnx_node *node) {
+    const clade_value x = clade_onnx_in(node, 0);
+    clade_value slope = clade_onnx_in(node, 1);
+    const clade_dims dims = clade_value_dims(x), given = clade_value_dims(slope);
+    if (node->opset < 7 && given.rank == 1 && dims.rank > 2) {
+        clade_dims wide = { .rank = dims.rank - 1, .size = { given.size[0] } };
+        for (int i = 1; i < wide.rank; i++)
+            wide.size[i] = 1;
+        slope = clade_reshape(slope, wide);
+    }
+    return clade_onnx_give(node, clade_prelu(x, slope));
+}
+
+static bool translate_clip(clade_onnx_node *node) {
+    clade_value x = clade_onnx_in(node, 0);
+    const bool attributes = node->opset < 11;
+    for (int i = 0; i < 2; i++) {
+        const char *name = i == 0 ? "min" : "max";
+        if (attributes ? clade_onnx_attribute(node, name) == NULL : !clade_onnx_has(node, 1 + i)) continue;
+        const clade_value bound =
+            attributes ? clade_constant(node->graph, CLADE_SCALAR, (float)clade_onnx_float(node, name, 0))
+                       : clade_onnx_in(node, 1 + i);
+        x = i == 0 ? clade_maximum(x, bound) : clade_minimum(x, bound);
+    }
+    return clade_onnx_give(node, x);
+}
+
 const clade_onnx_translator clade_onnx_elementwise[] = {
-    { "Abs", translate_unary, ABSOLUTE },      { "Add", translate_binary, ADD },
-    { "Div", translate_binary, DIVIDE },       { "Elu", translate_elu, 0 },
-    { "Erf", translate_unary, ERF },           { "Exp", translate_unary, EXPONENTIAL },
-    { "LeakyRelu", translate_leaky_relu, 0 },  { "Log", translate_unary, LOGARITHM },
-    { "Max", translate_variadic, MAXIMUM },    { "Mean", translate_variadic, MEAN },
-    { "Min", translate_variadic, MINIMUM },    { "Mul", translate_binary, MULTIPLY },
-    { "Neg", translate_unary, NEGATE },        { "Relu", translate_unary, RELU },
-    { "Sigmoid", translate_unary, SIGMOID },   { "Sign", translate_unary, SIGN },
-    { "Softplus", translate_unary, SOFTPLUS }, { "Sqrt", translate_unary, SQUARE_ROOT },
-    { "Sub", translate_binary, SUBTRACT },     { "Sum", translate_variadic, SUM },
-    { "Tanh", translate_unary, TANH },         { NULL, NULL, 0 },
+    { "Abs", translate_unary, ABSOLUTE },
+    { "Add", translate_binary, ADD },
+    { "And", translate_truth, AND },
+    { "Clip", translate_clip, 0 },
+    { "Div", translate_binary, DIVIDE },
+    { "Elu", translate_elu, 0 },
+    { "Equal", translate_truth, EQUAL },
+    { "Erf", translate_unary, ERF },
+    { "Exp", translate_unary, EXPONENTIAL },
+    { "Greater", translate_truth, GREATER },
+    { "GreaterOrEqual", translate_truth, GREATER_EQUAL },
+    { "IsInf", translate_is_inf, 0 },
+    { "IsNaN", translate_test, IS_NAN },
+    { "LeakyRelu", translate_leaky_relu, 0 },
+    { "Less", translate_truth, LESS },
+    { "LessOrEqual", translate_truth, LESS_EQUAL },
+    { "Log", translate_unary, LOGARITHM },
+    { "Max", translate_variadic, MAXIMUM },
+    { "Mean", translate_variadic, MEAN },
+    { "Min", translate_variadic, MINIMUM },
+    { "Mul", translate_binary, MULTIPLY },
+    { "Neg", translate_unary, NEGATE },
+    { "Not", translate_test, NOT },
+    { "Or", translate_truth, OR },
+    { "PRelu", translate_prelu, 0 },
+    { "Relu", translate_unary, RELU },
+    { "Sigmoid", translate_unary, SIGMOID },
+    { "Sign", translate_unary, SIGN },
+    { "Softplus", translate_unary, SOFTPLUS },
+    { "Sqrt", translate_unary, SQUARE_ROOT },
+    { "Sub", translate_binary, SUBTRACT },
+    { "Sum", translate_variadic, SUM },
+    { "Tanh", translate_unary, TANH },
+    { "Where", translate_where, 0 },
+    { "Xor", translate_truth, XOR },
+    { NULL, NULL, 0 },
 };

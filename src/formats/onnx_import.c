@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LARGEST_EVALUATED = 1 << 22, FIRST_OPSET = 1, NEWEST_OPSET = 26 };
+enum { LARGEST_EVALUATED = 1 << 22, FIRST_OPSET = 1, NEWEST_OPSET = 28 };
 
 /* ---- names ---- */
 
@@ -84,6 +84,8 @@ clade_value clade_onnx_lower(clade_onnx_import *import, clade_onnx_value *value)
     if (clade_value_valid(value->value) || value->tensor == NULL) return value->value;
     clade_dims dims = { .rank = value->tensor->rank };
     memcpy(dims.size, value->tensor->sizes, sizeof dims.size);
+    if (value->tensor->count == 0)
+        return clade_invalid(network->graph, CLADE_ERROR_UNSUPPORTED, "\"%s\" is an empty array", value->name);
     const bool trained = clade_onnx_type_is_float(value->type) && !(import->options != NULL && import->options->frozen);
     const clade_leaf_attributes attributes = {
         .dims = dims,
@@ -100,6 +102,17 @@ clade_value clade_onnx_lower(clade_onnx_import *import, clade_onnx_value *value)
         return clade_invalid(network->graph, CLADE_ERROR_MEMORY, "out of memory for the constant \"%s\"", value->name);
     network->leaves[network->leaf_count++] = (clade_onnx_leaf){ .value = value->value, .tensor = value->tensor };
     return value->value;
+}
+
+/* The leaf of an input whose contents are known. */
+static clade_status add_known_input(clade_onnx_import *import, const clade_onnx_value *value) {
+    clade_onnx *network = import->network;
+    if (!grow(import->context, (void **)&network->leaves, network->leaf_count, &network->leaf_capacity,
+              sizeof *network->leaves))
+        return clade_fail_memory(import->context, sizeof *network->leaves, value->name);
+    network->leaves[network->leaf_count++] =
+        (clade_onnx_leaf){ .value = value->value, .tensor = value->tensor, .is_input = true };
+    return CLADE_OK;
 }
 
 /* ---- what depends on constants alone ---- */
@@ -147,23 +160,19 @@ static const Onnx__TypeProto__Tensor *tensor_type(const Onnx__ValueInfoProto *in
     return info->type->tensor_type;
 }
 
-static const clade_dims *asked_dims(const clade_onnx_import *import, const char *name) {
-    const size_t place = import->network->input_count;
-    for (size_t i = 0; import->options != NULL && i < import->options->dims_count; i++) {
-        const clade_onnx_dims *asked = &import->options->dims[i];
-        if (asked->name != NULL ? strcmp(asked->name, name) == 0 : i == place) return &asked->dims;
+static const clade_onnx_binding *binding_of(const clade_onnx_import *import, const char *name, size_t place) {
+    for (size_t i = 0; import->options != NULL && i < import->options->binding_count; i++) {
+        const clade_onnx_binding *binding = &import->options->bindings[i];
+        if (binding->name != NULL ? strcmp(binding->name, name) == 0 : i == place) return binding;
     }
     return NULL;
 }
 
-static clade_status input_dims(clade_onnx_import *import, const Onnx__ValueInfoProto *info, clade_dims *dims) {
+static clade_status input_dims(clade_onnx_import *import, const Onnx__ValueInfoProto *info,
+                               const clade_onnx_binding *binding, clade_dims *dims) {
     const Onnx__TensorShapeProto *shape = tensor_type(info)->shape;
-    const clade_dims *asked = asked_dims(import, info->name);
-    *dims = CLADE_SCALAR;
-    if (asked != NULL) {
-        *dims = *asked;
-        return CLADE_OK;
-    }
+    *dims = binding != NULL ? binding->dims : CLADE_SCALAR;
+    if (binding != NULL) return CLADE_OK;
     if (shape == NULL || shape->n_dim > CLADE_MAX_RANK)
         return clade_fail(import->context, CLADE_ERROR_INPUT,
                           "input \"%s\": the model does not say its rank; give its dims", info->name);
@@ -180,8 +189,45 @@ static clade_status input_dims(clade_onnx_import *import, const Onnx__ValueInfoP
     return CLADE_OK;
 }
 
-static clade_status add_input(clade_onnx_import *import, const Onnx__ValueInfoProto *info) {
+/* Keeps the contents that an input is bound to. */
+static clade_status bind_contents(clade_onnx_import *import, const clade_onnx_binding *binding,
+                                  clade_onnx_value *value) {
+    clade_onnx_tensor tensor;
+    if (clade_onnx_type_bytes(binding->type) == 0)
+        return clade_fail(import->context, CLADE_ERROR_ARGUMENT, "input \"%s\" is bound to contents of no type",
+                          value->name);
+    clade_status status = clade_onnx_tensor_from_bytes(import->context, value->name, binding->type, binding->dims.rank,
+                                                       binding->dims.size, binding->contents, &tensor);
+    if (status != CLADE_OK) return status;
+    value->tensor = clade_onnx_keep(import, &tensor);
+    if (value->tensor != NULL) return CLADE_OK;
+    clade_onnx_tensor_free(import->context, &tensor);
+    return clade_fail_memory(import->context, sizeof tensor, value->name);
+}
+
+static bool is_empty(const clade_dims *dims) {
+    for (int32_t i = 0; i < dims->rank; i++)
+        if (dims->size[i] == 0) return true;
+    return false;
+}
+
+static clade_status make_input(clade_onnx_import *import, const Onnx__ValueInfoProto *info, size_t place,
+                               clade_onnx_value *value) {
     clade_onnx *network = import->network;
+    const clade_onnx_binding *binding = binding_of(import, info->name, place);
+    clade_dims dims;
+    value->type = tensor_type(info)->elem_type;
+    clade_status status = input_dims(import, info, binding, &dims);
+    if (status == CLADE_OK && binding != NULL && (binding->contents != NULL || is_empty(&dims)))
+        status = bind_contents(import, binding, value);
+    if (status != CLADE_OK || is_empty(&dims)) return status; /* nothing to feed */
+    value->value = clade_input(network->graph, value->name, clade_onnx_type_storage(value->type), dims);
+    network->inputs[network->input_count++] = (clade_onnx_port){ value->name, value->type, value->value };
+    status = clade_graph_status(network->graph);
+    return status == CLADE_OK && value->tensor != NULL ? add_known_input(import, value) : status;
+}
+
+static clade_status add_input(clade_onnx_import *import, const Onnx__ValueInfoProto *info, size_t *place) {
     if (info->name == NULL || info->name[0] == '\0')
         return clade_fail(import->context, CLADE_ERROR_INPUT, "the model has an input without a name");
     clade_onnx_value *value = clade_onnx_named(import, info->name, true);
@@ -191,13 +237,7 @@ static clade_status add_input(clade_onnx_import *import, const Onnx__ValueInfoPr
     if (type == NULL || clade_onnx_type_bytes(type->elem_type) == 0)
         return clade_fail(import->context, CLADE_ERROR_UNSUPPORTED,
                           "input \"%s\": only tensors of numbers are supported", info->name);
-    clade_dims dims;
-    clade_status status = input_dims(import, info, &dims);
-    if (status != CLADE_OK) return status;
-    value->type = type->elem_type;
-    value->value = clade_input(network->graph, value->name, clade_onnx_type_storage(value->type), dims);
-    network->inputs[network->input_count++] = (clade_onnx_port){ value->name, value->type, value->value };
-    return clade_graph_status(network->graph);
+    return make_input(import, info, (*place)++, value);
 }
 
 static clade_status add_initializer(clade_onnx_import *import, const Onnx__TensorProto *proto) {
@@ -225,8 +265,10 @@ static clade_status add_output(clade_onnx_import *import, const Onnx__ValueInfoP
 /* ---- nodes ---- */
 
 static const clade_onnx_translator *find_translator(const char *op) {
-    static const clade_onnx_translator *const lists[] = { clade_onnx_elementwise, clade_onnx_layers, clade_onnx_shapes,
-                                                          clade_onnx_reductions, clade_onnx_types };
+    static const clade_onnx_translator *const lists[] = {
+        clade_onnx_elementwise, clade_onnx_layers,     clade_onnx_losses, clade_onnx_moves,  clade_onnx_norms,
+        clade_onnx_recurrent,   clade_onnx_reductions, clade_onnx_resize, clade_onnx_shapes, clade_onnx_types,
+    };
     for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++) {
         for (const clade_onnx_translator *row = lists[l]; row->op != NULL; row++)
             if (strcmp(row->op, op) == 0) return row;
@@ -323,8 +365,9 @@ static clade_status import_graph(clade_onnx_import *import, const Onnx__ModelPro
     if (status == CLADE_OK) status = make_ports(import->network, graph);
     for (size_t i = 0; i < graph->n_initializer && status == CLADE_OK; i++)
         status = add_initializer(import, graph->initializer[i]);
+    size_t place = 0;
     for (size_t i = 0; i < graph->n_input && status == CLADE_OK; i++)
-        status = add_input(import, graph->input[i]);
+        status = add_input(import, graph->input[i], &place);
     for (size_t i = 0; i < graph->n_node && status == CLADE_OK; i++)
         status = add_node(import, graph->node[i]);
     for (size_t i = 0; i < graph->n_output && status == CLADE_OK; i++)
@@ -339,21 +382,38 @@ static char *folder_of(clade_context *context, const char *path) {
     return folder;
 }
 
-static clade_status import_model(const char *path, const Onnx__ModelProto *model, const clade_onnx_options *options,
+static clade_status import_model(const char *folder, const Onnx__ModelProto *model, const clade_onnx_options *options,
                                  clade_onnx *network) {
     clade_context *context = network->context;
-    clade_onnx_import import = { .context = context, .network = network, .options = options };
+    clade_onnx_import import = { .context = context, .network = network, .options = options, .folder = folder };
     clade_status status = CLADE_OK;
     network->graph = clade_graph_new(context);
-    import.folder = folder_of(context, path);
     import.reference =
         network->graph != NULL ? clade_reference_new(network->graph, (clade_binding){ .batch = 1, .time = 1 }) : NULL;
-    if (import.folder == NULL || import.reference == NULL) status = clade_fail_memory(context, sizeof import, path);
+    if (import.reference == NULL) status = clade_fail_memory(context, sizeof import, "a model");
     if (status == CLADE_OK) status = import_graph(&import, model);
     clade_reference_free(import.reference);
-    clade_free(context, import.folder);
     clade_free(context, import.slots);
     return status;
+}
+
+/* NAME is for error texts; external data lie in FOLDER, NULL: there are none. */
+static clade_status import_message(clade_context *context, const char *name, const char *folder,
+                                   const clade_onnx_message *message, const clade_onnx_options *options,
+                                   clade_onnx **network) {
+    clade_onnx *made = clade_allocate(context, 1, sizeof *made);
+    if (made == NULL) return clade_fail_memory(context, sizeof *made, name);
+    *made = (clade_onnx){ .context = context, .arena = { .context = context } };
+    clade_status status = import_model(folder, (const Onnx__ModelProto *)message->message, options, made);
+    if (status != CLADE_OK) {
+        char *words = clade_duplicate(context, clade_error(context));
+        clade_onnx_free(made);
+        if (words != NULL) clade_fail(context, status, "%s: %s", name, words);
+        clade_free(context, words);
+        return status;
+    }
+    *network = made;
+    return CLADE_OK;
 }
 
 clade_status clade_onnx_read(clade_context *context, const char *path, const clade_onnx_options *options,
@@ -362,22 +422,23 @@ clade_status clade_onnx_read(clade_context *context, const char *path, const cla
     *network = NULL;
     clade_status status = clade_onnx_message_read(context, path, &onnx__model_proto__descriptor, &message);
     if (status != CLADE_OK) return status;
-    clade_onnx *made = clade_allocate(context, 1, sizeof *made);
-    if (made == NULL) status = clade_fail_memory(context, sizeof *made, path);
-    if (status == CLADE_OK) {
-        *made = (clade_onnx){ .context = context, .arena = { .context = context } };
-        status = import_model(path, (const Onnx__ModelProto *)message.message, options, made);
-    }
+    char *folder = folder_of(context, path);
+    status = folder != NULL ? import_message(context, path, folder, &message, options, network)
+                            : clade_fail_memory(context, strlen(path), path);
+    clade_free(context, folder);
     clade_onnx_message_free(&message);
-    if (status != CLADE_OK) {
-        char *words = clade_duplicate(context, clade_error(context));
-        clade_onnx_free(made);
-        if (words != NULL) clade_fail(context, status, "%s: %s", path, words);
-        clade_free(context, words);
-        return status;
-    }
-    *network = made;
-    return CLADE_OK;
+    return status;
+}
+
+clade_status clade_onnx_decode(clade_context *context, const char *name, const void *bytes, size_t count,
+                               const clade_onnx_options *options, clade_onnx **network) {
+    clade_onnx_message message;
+    *network = NULL;
+    clade_status status =
+        clade_onnx_message_decode(context, name, bytes, count, &onnx__model_proto__descriptor, &message);
+    if (status == CLADE_OK) status = import_message(context, name, NULL, &message, options, network);
+    clade_onnx_message_free(&message);
+    return status;
 }
 
 void clade_onnx_free(clade_onnx *network) {
@@ -413,6 +474,7 @@ clade_status clade_onnx_fill_session(const clade_onnx *network, clade_session *s
     clade_status status = CLADE_OK;
     for (size_t i = 0; i < network->leaf_count && status == CLADE_OK; i++) {
         const clade_onnx_leaf *leaf = &network->leaves[i];
+        if (leaf->is_input) continue;
         const char *name = clade_value_node(leaf->value)->name;
         float *elements = clade_allocate(context, (size_t)leaf->tensor->count + 1, sizeof *elements);
         if (elements == NULL) return clade_fail_memory(context, (size_t)leaf->tensor->count * 4, name);

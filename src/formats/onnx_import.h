@@ -41,8 +41,11 @@ typedef struct clade_onnx_translator {
 } clade_onnx_translator;
 
 /* The lists, a file each. */
-extern const clade_onnx_translator clade_onnx_elementwise[], clade_onnx_layers[], clade_onnx_shapes[],
-    clade_onnx_reductions[], clade_onnx_types[];
+extern const clade_onnx_translator clade_onnx_activations[], clade_onnx_control[], clade_onnx_einsum[],
+    clade_onnx_elementwise[], clade_onnx_layers[], clade_onnx_losses[], clade_onnx_moves[], clade_onnx_norms[],
+    clade_onnx_order[], clade_onnx_quantize[], clade_onnx_recurrent[], clade_onnx_reductions[], clade_onnx_resize[],
+    clade_onnx_sampling[], clade_onnx_selections[], clade_onnx_shapes[], clade_onnx_training[], clade_onnx_types[],
+    clade_onnx_whole[];
 
 /* The argument of the row that the node was found by. */
 int64_t clade_onnx_argument(const clade_onnx_node *node);
@@ -68,6 +71,9 @@ int64_t clade_onnx_int(const clade_onnx_node *node, const char *name, int64_t ot
 double clade_onnx_float(const clade_onnx_node *node, const char *name, double otherwise);
 /* Fewer than 64 characters; cut off beyond. */
 const char *clade_onnx_text(const clade_onnx_node *node, const char *name, const char *otherwise, char text[64]);
+/* Which of WORDS (ended by NULL) the attribute is; false, refusing, when it is none of them. */
+bool clade_onnx_word(clade_onnx_node *node, const char *name, const char *otherwise, const char *const *words,
+                     int *which);
 /* The count; 0 when absent. At most MOST are taken; more are refused (-1). */
 int clade_onnx_ints(clade_onnx_node *node, const char *name, int64_t *numbers, int most);
 /* Axis AXIS of RANK, counted from the end when negative; false, refusing, when there is none such. */
@@ -76,10 +82,37 @@ bool clade_onnx_axis(clade_onnx_node *node, int64_t axis, int rank, int *result)
 /* ---- outputs ---- */
 
 void clade_onnx_out(clade_onnx_node *node, int index, clade_value value, int type);
+/* Output 0 is X, of input 0's type. Always true, for a translator's last line. */
+bool clade_onnx_give(clade_onnx_node *node, clade_value x);
 /* A constant of the import's own: COUNT elements of DIMS, in the graph. */
 clade_value clade_onnx_constant(clade_onnx_node *node, int type, const clade_dims *dims, const double *numbers);
+/* Output INDEX is an array of TYPE without elements, which shapes may be made of. */
+bool clade_onnx_empty(clade_onnx_node *node, int index, int type, const clade_dims *dims);
 /* Output INDEX is the tensor of an attribute. */
 bool clade_onnx_constant_tensor(clade_onnx_node *node, int index, const Onnx__TensorProto *proto);
+/* Translates the nodes of SUBGRAPH, an attribute of NODE, whose names it may use: its inputs are ARGUMENTS, and RESULTS
+ * receives its outputs, COUNT of them at most. False after a refusal or fault. */
+bool clade_onnx_inline(clade_onnx_node *node, const Onnx__GraphProto *subgraph, const clade_onnx_value *arguments,
+                       size_t argument_count, clade_onnx_value *results, size_t count);
+
+/* ---- arithmetic by types (formats/onnx_arithmetic.c) ---- */
+
+/* X, of an integer type narrower than 32 bits, wrapped round to what that holds; of another type, X itself. */
+clade_value clade_onnx_wrap(clade_value x, int type);
+/* X, float32, as an integer TYPE: halves to even, ends where it is beyond what TYPE holds. */
+clade_value clade_onnx_saturate(clade_value x, int type);
+/* NUMBER as a scalar of TYPE's storage. */
+clade_value clade_onnx_scalar(clade_onnx_node *node, int type, double number);
+/* X of type FROM as TO: truth values are 1 and 0, shorter floating point is rounded, integers wrap round. */
+clade_value clade_onnx_cast(clade_value x, int from, int to);
+/* Input INDEX as float32; invalid when absent. */
+clade_value clade_onnx_real(clade_onnx_node *node, int index);
+/* The ends of an integer type of at most 32 bits (int32's for a longer one), and its bits. */
+void clade_onnx_type_ends(int type, double *low, double *high);
+/* The places along AXIS of X, of an ONNX TYPE, in order: of the COUNT smallest, or largest, elements, of equals the first
+ * first. An int32 is compared exactly. */
+clade_value clade_onnx_order_of(clade_value x, int type, int32_t axis, int64_t count, bool smallest);
+
 /* Sets the context's error, "Conv \"name\": ...", once. Always false. */
 bool clade_onnx_refuse(clade_onnx_node *node, const char *format, ...) CLADE_PRINTF(2, 3);
 

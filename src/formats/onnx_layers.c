@@ -1,50 +1,162 @@
-/* ONNX's operators of layers: convolutions, products, pooling, normalisation, softmax. */
+/* ONNX's convolutions, products and pooling. */
 #include "formats/onnx_import.h"
 
 #include <string.h>
 
 /* ---- geometry shared by convolution and pooling ---- */
 
-/* The spatial attributes over AXES axes. False after refusing. */
+enum { NOT_SET, VALID, SAME_UPPER, SAME_LOWER };
+
+/* The spatial attributes over AXES axes; an empty auto_pad is old models' NOTSET. */
 typedef struct geometry {
-    int64_t kernel[3], stride[3], pad[6], dilation[3];
-    int axes;
-    char automatic[64]; /* "NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER" */
+    int64_t kernel[3], stride[3], pad[6], dilation[3], output_padding[3];
+    int axes, automatic;
 } geometry;
 
+static bool fits(int count, int axes) {
+    return count == 0 || count == axes;
+}
+
 static bool read_geometry(clade_onnx_node *node, int axes, geometry *g) {
+    static const char *const words[] = { "NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER", "", NULL };
     *g = (geometry){ .axes = axes, .stride = { 1, 1, 1 }, .dilation = { 1, 1, 1 } };
     if (axes < 1 || axes > 3) return clade_onnx_refuse(node, "over %d axes; 1 to 3 are supported", axes);
+    if (!clade_onnx_word(node, "auto_pad", "NOTSET", words, &g->automatic)) return false;
+    if (g->automatic > SAME_LOWER) g->automatic = NOT_SET;
     const int kernel = clade_onnx_ints(node, "kernel_shape", g->kernel, 3);
     const int stride = clade_onnx_ints(node, "strides", g->stride, 3);
     const int pad = clade_onnx_ints(node, "pads", g->pad, 6);
     const int dilation = clade_onnx_ints(node, "dilations", g->dilation, 3);
-    clade_onnx_text(node, "auto_pad", "NOTSET", g->automatic);
-    if ((kernel != 0 && kernel != axes) || (stride != 0 && stride != axes) || (pad != 0 && pad != 2 * axes) ||
-        (dilation != 0 && dilation != axes))
+    const int output = clade_onnx_ints(node, "output_padding", g->output_padding, 3);
+    if (!fits(kernel, axes) || !fits(stride, axes) || !fits(pad, 2 * axes) || !fits(dilation, axes) ||
+        !fits(output, axes))
         return clade_onnx_refuse(node, "its kernel_shape, strides, pads and dilations do not fit %d axes", axes);
+    if (g->automatic != NOT_SET) memset(g->pad, 0, sizeof g->pad);
     return true;
 }
 
+static clade_padding padding_of(const geometry *g) {
+    static const clade_padding paddings[] = { [NOT_SET] = CLADE_PADDING_GIVEN,
+                                              [VALID] = CLADE_PADDING_VALID,
+                                              [SAME_UPPER] = CLADE_PADDING_SAME,
+                                              [SAME_LOWER] = CLADE_PADDING_SAME_LOWER };
+    return paddings[g->automatic];
+}
+
+/* Fills the fields that the options of convolutions over 1, 2 and 3 axes have alike: arrays from where they begin. */
+#define TAKE(FIELD, FROM) memcpy((FIELD), (FROM), sizeof(FIELD))
+
 /* ---- convolution ---- */
+
+static clade_value with_bias(clade_onnx_node *node, clade_value y, int index) {
+    return clade_onnx_has(node, index) ? clade_bias(y, clade_onnx_in(node, index)) : y;
+}
+
+static clade_value convolve(clade_onnx_node *node, const geometry *g, clade_value x, clade_value w) {
+    const int64_t groups = clade_onnx_int(node, "group", 1);
+    if (g->axes == 1)
+        return clade_convolve1d(x, w,
+                                &(clade_conv1d_options){ .size = sizeof(clade_conv1d_options),
+                                                         .stride = g->stride[0],
+                                                         .pad = { g->pad[0], g->pad[1] },
+                                                         .dilation = g->dilation[0],
+                                                         .groups = groups,
+                                                         .padding = padding_of(g) });
+    if (g->axes == 2) {
+        clade_conv2d_options options = { .size = sizeof options, .groups = groups, .padding = padding_of(g) };
+        TAKE(options.stride, g->stride);
+        TAKE(options.pad, g->pad);
+        TAKE(options.dilation, g->dilation);
+        return clade_convolve2d(x, w, &options);
+    }
+    clade_conv3d_options options = { .size = sizeof options, .groups = groups, .padding = padding_of(g) };
+    TAKE(options.stride, g->stride);
+    TAKE(options.pad, g->pad);
+    TAKE(options.dilation, g->dilation);
+    return clade_convolve3d(x, w, &options);
+}
 
 static bool translate_conv(clade_onnx_node *node) {
     const clade_value x = clade_onnx_in(node, 0), w = clade_onnx_in(node, 1);
-    const clade_dims dims = clade_value_dims(w);
     geometry g;
-    if (!read_geometry(node, dims.rank - 2, &g)) return false;
-    if (g.axes != 2) return clade_onnx_refuse(node, "over %d axes", g.axes);
-    if (strcmp(g.automatic, "NOTSET") != 0 && strcmp(g.automatic, "VALID") != 0)
-        return clade_onnx_refuse(node, "auto_pad %s", g.automatic);
-    const clade_conv2d_options options = { .size = sizeof options,
-                                           .stride = { g.stride[0], g.stride[1] },
-                                           .pad = { g.pad[0], g.pad[1], g.pad[2], g.pad[3] },
-                                           .dilation = { g.dilation[0], g.dilation[1] },
-                                           .groups = clade_onnx_int(node, "group", 1) };
-    clade_value y = clade_convolve2d(x, w, &options);
-    if (clade_onnx_has(node, 2)) y = clade_bias(y, clade_onnx_in(node, 2));
-    clade_onnx_out(node, 0, y, clade_onnx_type(node, 0));
+    if (!read_geometry(node, clade_value_dims(w).rank - 2, &g)) return false;
+    return clade_onnx_give(node, with_bias(node, convolve(node, &g, x, w), 2));
+}
+
+/* ---- transposed convolution ---- */
+
+/* Where the sizes of the output are given, padding follows from them (half of it on each side, an odd one where auto_pad
+ * says, after all else) and what it cannot do is output padding. */
+static bool fit_output(clade_onnx_node *node, clade_value x, clade_value w, geometry *g) {
+    int64_t sizes[CLADE_MAX_RANK];
+    const int count = clade_onnx_ints(node, "output_shape", sizes, CLADE_MAX_RANK);
+    const clade_dims image = clade_value_dims(x), kernel = clade_value_dims(w);
+    if (count < 0) return false;
+    if (count == 0) return true;
+    if (count != g->axes && count != g->axes + 2) return clade_onnx_refuse(node, "output_shape has %d sizes", count);
+    for (int i = 0; i < g->axes; i++) {
+        const int64_t wanted = sizes[count - g->axes + i];
+        if (image.size[2 + i] < 0) return clade_onnx_refuse(node, "a spatial size is open; give the input's dims");
+        const int64_t whole = g->stride[i] * (image.size[2 + i] - 1) + g->dilation[i] * (kernel.size[2 + i] - 1) + 1;
+        const int64_t pads = whole + g->output_padding[i] - wanted;
+        if (pads < 0) {
+            g->output_padding[i] -= pads;
+            g->pad[i] = g->pad[g->axes + i] = 0;
+            continue;
+        }
+        const int64_t less = pads / 2;
+        g->pad[i] = g->automatic == SAME_UPPER ? less : pads - less;
+        g->pad[g->axes + i] = pads - g->pad[i];
+    }
+    g->automatic = NOT_SET;
     return true;
+}
+
+static clade_value convolve_transposed(clade_onnx_node *node, const geometry *g, clade_value x, clade_value w) {
+    const int64_t groups = clade_onnx_int(node, "group", 1);
+    if (g->axes == 1)
+        return clade_convolve_transpose1d(
+            x, w,
+            &(clade_conv_transpose1d_options){ .size = sizeof(clade_conv_transpose1d_options),
+                                               .stride = g->stride[0],
+                                               .pad = { g->pad[0], g->pad[1] },
+                                               .output_padding = g->output_padding[0],
+                                               .dilation = g->dilation[0],
+                                               .groups = groups,
+                                               .padding = padding_of(g) });
+    if (g->axes == 2) {
+        clade_conv_transpose2d_options options = { .size = sizeof options, .groups = groups, .padding = padding_of(g) };
+        TAKE(options.stride, g->stride);
+        TAKE(options.pad, g->pad);
+        TAKE(options.dilation, g->dilation);
+        TAKE(options.output_padding, g->output_padding);
+        return clade_convolve_transpose2d(x, w, &options);
+    }
+    clade_conv_transpose3d_options options = { .size = sizeof options, .groups = groups, .padding = padding_of(g) };
+    TAKE(options.stride, g->stride);
+    TAKE(options.pad, g->pad);
+    TAKE(options.dilation, g->dilation);
+    TAKE(options.output_padding, g->output_padding);
+    return clade_convolve_transpose3d(x, w, &options);
+}
+
+static bool translate_conv_transpose(clade_onnx_node *node) {
+    const clade_value x = clade_onnx_in(node, 0), w = clade_onnx_in(node, 1);
+    geometry g;
+    if (!read_geometry(node, clade_value_dims(w).rank - 2, &g) || !fit_output(node, x, w, &g)) return false;
+    return clade_onnx_give(node, with_bias(node, convolve_transposed(node, &g, x, w), 2));
+}
+
+static bool translate_col2im(clade_onnx_node *node) {
+    clade_unfold_options options = { .size = sizeof options, .x = clade_onnx_in(node, 0) };
+    int image, kernel;
+    if (!clade_onnx_whole_numbers(node, 1, options.image, 3, &image) ||
+        !clade_onnx_whole_numbers(node, 2, options.kernel, 3, &kernel))
+        return false;
+    clade_onnx_ints(node, "strides", options.stride, 3);
+    clade_onnx_ints(node, "pads", options.pad, 6);
+    clade_onnx_ints(node, "dilations", options.dilation, 3);
+    return clade_onnx_give(node, clade_fold_with(&options));
 }
 
 /* ---- products ---- */
@@ -58,12 +170,78 @@ static bool translate_gemm(clade_onnx_node *node) {
         clade_value c = clade_onnx_in(node, 2);
         y = clade_add(y, beta != 1 ? clade_scale(c, beta) : c);
     }
-    clade_onnx_out(node, 0, y, clade_onnx_type(node, 0));
+    return clade_onnx_give(node, y);
+}
+
+static bool translate_matmul(clade_onnx_node *node) {
+    const clade_value a = clade_onnx_in(node, 0), b = clade_onnx_in(node, 1);
+    const bool plain = clade_value_dims(a).rank == 2 && clade_value_dims(b).rank == 2;
+    return clade_onnx_give(node, plain ? clade_matmul(a, b, false, false) : clade_batched_matmul(a, b, false, false));
+}
+
+/* ---- pooling ---- */
+
+static bool read_pool(clade_onnx_node *node, clade_value x, clade_pool_options *options) {
+    static const clade_pool_padding paddings[] = { [NOT_SET] = CLADE_POOL_AS_GIVEN,
+                                                   [VALID] = CLADE_POOL_AS_GIVEN,
+                                                   [SAME_UPPER] = CLADE_POOL_SAME,
+                                                   [SAME_LOWER] = CLADE_POOL_SAME_LOWER };
+    geometry g;
+    if (!read_geometry(node, clade_value_dims(x).rank - 2, &g)) return false;
+    if (clade_onnx_int(node, "storage_order", 0) != 0 && node->out_count > 1)
+        return clade_onnx_refuse(node, "indices in column order");
+    *options = (clade_pool_options){ .size = sizeof *options,
+                                     .x = x,
+                                     .padding = paddings[g.automatic],
+                                     .ceil = clade_onnx_int(node, "ceil_mode", 0) != 0,
+                                     .exclude_pad = clade_onnx_int(node, "count_include_pad", 0) == 0,
+                                     .power = clade_onnx_int(node, "p", 2) };
+    TAKE(options->kernel, g.kernel);
+    TAKE(options->stride, g.stride);
+    TAKE(options->pad, g.pad);
+    TAKE(options->dilation, g.dilation);
     return true;
 }
 
+enum { MAXIMUM, AVERAGE, LP };
+
+static bool translate_pool(clade_onnx_node *node) {
+    typedef clade_value pool(const clade_pool_options *options);
+    static pool *const pools[] = {
+        [MAXIMUM] = clade_max_pool_with, [AVERAGE] = clade_average_pool_with, [LP] = clade_lp_pool_with
+    };
+    const clade_value x = clade_onnx_in(node, 0);
+    const clade_dims dims = clade_value_dims(x);
+    clade_pool_options options;
+    if (!read_pool(node, x, &options)) return false;
+    const clade_value y = pools[clade_onnx_argument(node)](&options);
+    if (node->out_count > 1) {
+        const clade_size cells = clade_size_product(node->graph, dims.size + 2, dims.rank - 2);
+        clade_onnx_out(node, 1, clade_indices_in_whole(clade_max_pool_indices(y), cells),
+                       ONNX__TENSOR_PROTO__DATA_TYPE__INT64);
+    }
+    return clade_onnx_give(node, y);
+}
+
+static bool translate_global_pool(clade_onnx_node *node) {
+    const clade_value x = clade_onnx_in(node, 0);
+    const int64_t kind = clade_onnx_argument(node);
+    return clade_onnx_give(node, kind == MAXIMUM   ? clade_global_max_pool(x)
+                                 : kind == AVERAGE ? clade_global_average_pool(x)
+                                                   : clade_global_lp_pool(x, clade_onnx_int(node, "p", 2)));
+}
+
 const clade_onnx_translator clade_onnx_layers[] = {
+    { "AveragePool", translate_pool, AVERAGE },
+    { "Col2Im", translate_col2im, 0 },
     { "Conv", translate_conv, 0 },
+    { "ConvTranspose", translate_conv_transpose, 0 },
     { "Gemm", translate_gemm, 0 },
+    { "GlobalAveragePool", translate_global_pool, AVERAGE },
+    { "GlobalLpPool", translate_global_pool, LP },
+    { "GlobalMaxPool", translate_global_pool, MAXIMUM },
+    { "LpPool", translate_pool, LP },
+    { "MatMul", translate_matmul, 0 },
+    { "MaxPool", translate_pool, MAXIMUM },
     { NULL, NULL, 0 },
 };

@@ -117,6 +117,15 @@ const char *clade_onnx_text(const clade_onnx_node *node, const char *name, const
     return text;
 }
 
+bool clade_onnx_word(clade_onnx_node *node, const char *name, const char *otherwise, const char *const *words,
+                     int *which) {
+    char text[64];
+    clade_onnx_text(node, name, otherwise, text);
+    for (*which = 0; words[*which] != NULL; (*which)++)
+        if (strcmp(words[*which], text) == 0) return true;
+    return clade_onnx_refuse(node, "%s \"%s\"", name, text);
+}
+
 int clade_onnx_ints(clade_onnx_node *node, const char *name, int64_t *numbers, int most) {
     const Onnx__AttributeProto *attribute = clade_onnx_attribute(node, name);
     if (attribute == NULL) return 0;
@@ -143,31 +152,52 @@ void clade_onnx_out(clade_onnx_node *node, int index, clade_value value, int typ
     if (index < node->out_count) node->out[index] = (clade_onnx_value){ .type = type, .value = value };
 }
 
-clade_value clade_onnx_constant(clade_onnx_node *node, int type, const clade_dims *dims, const double *numbers) {
+bool clade_onnx_give(clade_onnx_node *node, clade_value x) {
+    clade_onnx_out(node, 0, x, clade_onnx_type(node, 0));
+    return true;
+}
+
+/* A tensor of the import's own, zeros; NULL with the graph's fault set. */
+static clade_onnx_tensor *make_tensor(clade_onnx_node *node, int type, const clade_dims *dims) {
     clade_onnx_import *import = node->import;
     clade_onnx_tensor made = { .type = type, .rank = dims->rank, .count = 1 };
     for (int i = 0; i < dims->rank; i++)
         made.count *= made.sizes[i] = dims->size[i];
     void *elements = clade_allocate(import->context, (size_t)made.count + 1, 8);
-    if (elements == NULL) return clade_invalid(node->graph, CLADE_ERROR_MEMORY, "out of memory for a constant");
+    if (elements == NULL) {
+        clade_invalid(node->graph, CLADE_ERROR_MEMORY, "out of memory for a constant");
+        return NULL;
+    }
     if (clade_onnx_type_is_float(type))
         made.real = elements;
     else
         made.whole = elements;
-    for (int64_t i = 0; i < made.count; i++) {
-        if (made.real != NULL)
-            made.real[i] = numbers[i];
+    clade_onnx_tensor *kept = clade_onnx_keep(import, &made);
+    if (kept != NULL) return kept;
+    clade_onnx_tensor_free(import->context, &made);
+    clade_invalid(node->graph, CLADE_ERROR_MEMORY, "out of memory for a constant");
+    return NULL;
+}
+
+clade_value clade_onnx_constant(clade_onnx_node *node, int type, const clade_dims *dims, const double *numbers) {
+    clade_onnx_tensor *tensor = make_tensor(node, type, dims);
+    if (tensor == NULL) return CLADE_NO_VALUE;
+    for (int64_t i = 0; i < tensor->count; i++) {
+        if (tensor->real != NULL)
+            tensor->real[i] = numbers[i];
         else
-            made.whole[i] = llround(numbers[i]);
+            tensor->whole[i] = llround(numbers[i]);
     }
-    const clade_onnx_tensor *kept = clade_onnx_keep(import, &made);
-    if (kept == NULL) {
-        clade_onnx_tensor_free(import->context, &made);
-        return clade_invalid(node->graph, CLADE_ERROR_MEMORY, "out of memory for a constant");
-    }
-    clade_onnx_value value = { .type = type, .tensor = kept, .value = CLADE_NO_VALUE };
+    clade_onnx_value value = { .type = type, .tensor = tensor, .value = CLADE_NO_VALUE };
     value.name = clade_graph_unique_name(node->graph, NULL, "onnx_constant");
-    return clade_onnx_lower(import, &value);
+    return clade_onnx_lower(node->import, &value);
+}
+
+bool clade_onnx_empty(clade_onnx_node *node, int index, int type, const clade_dims *dims) {
+    const clade_onnx_tensor *tensor = make_tensor(node, type, dims);
+    if (tensor != NULL && index < node->out_count)
+        node->out[index] = (clade_onnx_value){ .type = type, .tensor = tensor, .value = CLADE_NO_VALUE };
+    return tensor != NULL;
 }
 
 bool clade_onnx_constant_tensor(clade_onnx_node *node, int index, const Onnx__TensorProto *proto) {

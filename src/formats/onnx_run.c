@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MOST_BOUND = 64 }; /* elements of floating-point inputs that may be scales or bounds */
+
 /* ---- NPY's types and ONNX's ---- */
 
 static const int onnx_types[CLADE_NPY_TYPES] = {
@@ -124,19 +126,25 @@ typedef struct job {
     size_t feed_count;
 } job;
 
+/* Inputs of integers are bound to their contents too: they may shape the network. */
 static clade_status read_model(job *j, const char *path) {
     const clade_onnx_run_options *options = j->options;
-    clade_onnx_dims *dims = clade_allocate(j->context, options->input_count + 1, sizeof *dims);
-    if (dims == NULL) return clade_fail_memory(j->context, sizeof *dims, path);
+    clade_onnx_binding *bindings = clade_allocate(j->context, options->input_count + 1, sizeof *bindings);
+    if (bindings == NULL) return clade_fail_memory(j->context, sizeof *bindings, path);
     clade_status status = CLADE_OK;
     for (size_t i = 0; i < options->input_count && status == CLADE_OK; i++) {
+        const clade_npy *npy = &j->inputs[i].npy;
         status = clade_npy_read(j->context, options->inputs[i].path, &j->inputs[i].npy);
-        dims[i] = (clade_onnx_dims){ options->inputs[i].name, { .rank = j->inputs[i].npy.rank } };
-        memcpy(dims[i].dims.size, j->inputs[i].npy.sizes, sizeof dims[i].dims.size);
+        bindings[i] =
+            (clade_onnx_binding){ options->inputs[i].name, { .rank = npy->rank }, onnx_types[npy->type], NULL };
+        memcpy(bindings[i].dims.size, npy->sizes, sizeof bindings[i].dims.size);
+        if (!clade_onnx_type_is_float(bindings[i].type) || npy->count <= MOST_BOUND) bindings[i].contents = npy->values;
     }
-    const clade_onnx_options bound = { .size = sizeof bound, .dims = dims, .dims_count = options->input_count };
+    const clade_onnx_options bound = { .size = sizeof bound,
+                                       .bindings = bindings,
+                                       .binding_count = options->input_count };
     if (status == CLADE_OK) status = clade_onnx_read(j->context, path, &bound, &j->network);
-    clade_free(j->context, dims);
+    clade_free(j->context, bindings);
     return status;
 }
 
@@ -159,6 +167,7 @@ static clade_status feed_inputs(job *j) {
     for (size_t i = 0; i < j->options->input_count && status == CLADE_OK; i++) {
         const char *name = j->options->inputs[i].name;
         const clade_onnx_port *port = port_named(ports, count, name);
+        if (port == NULL && j->inputs[i].npy.count == 0) continue; /* an empty array has shaped the network */
         if (port == NULL) return clade_fail(j->context, CLADE_ERROR_ARGUMENT, "the model has no input \"%s\"", name);
         status = add_feed(j, j->options->inputs[i].path, clade_rewrite_value(&j->rewrite, port->value), &j->inputs[i]);
     }

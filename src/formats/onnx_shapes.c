@@ -1,7 +1,9 @@
-/* ONNX's operators that move elements or speak of shapes. */
+/* ONNX's operators that give an array other axes, or speak of its shape. */
 #include "formats/onnx_import.h"
 
 #include <string.h>
+
+#define INT64 ONNX__TENSOR_PROTO__DATA_TYPE__INT64
 
 /* ---- reshape and its kin ---- */
 
@@ -23,8 +25,7 @@ static bool translate_reshape(clade_onnx_node *node) {
             return clade_onnx_refuse(node, "it keeps axis %d, which is not there", i);
         to.size[i] = sizes[i] == -1 ? CLADE_REST : sizes[i] == 0 && zero_stays ? from.size[i] : sizes[i];
     }
-    clade_onnx_out(node, 0, clade_reshape(x, to), clade_onnx_type(node, 0));
-    return true;
+    return clade_onnx_give(node, clade_reshape(x, to));
 }
 
 static bool translate_flatten(clade_onnx_node *node) {
@@ -35,9 +36,85 @@ static bool translate_flatten(clade_onnx_node *node) {
     if (axis < 0 || axis > from.rank)
         return clade_onnx_refuse(node, "axis %lld of an array of rank %d", (long long)axis, from.rank);
     const clade_size before = clade_size_product(node->graph, from.size, (int32_t)axis);
-    const clade_dims to = clade_shape(before, axis > 0 ? CLADE_REST : clade_dims_count(node->graph, &from));
-    clade_onnx_out(node, 0, clade_reshape(x, to), clade_onnx_type(node, 0));
+    const clade_size after = clade_size_product(node->graph, from.size + axis, from.rank - (int32_t)axis);
+    return clade_onnx_give(node, clade_reshape(x, clade_shape(before, after)));
+}
+
+/* The axes that attribute `axes`, or from operator set 13 on input 1, names, as bits of an array of RANK; none: 0. */
+static bool read_axes(clade_onnx_node *node, int rank, uint32_t *axes) {
+    int64_t list[CLADE_MAX_RANK];
+    int count = clade_onnx_ints(node, "axes", list, CLADE_MAX_RANK), axis;
+    *axes = 0;
+    if (count < 0) return false;
+    if (node->opset >= 13 && clade_onnx_has(node, 1) &&
+        !clade_onnx_whole_numbers(node, 1, list, CLADE_MAX_RANK, &count))
+        return false;
+    for (int i = 0; i < count; i++) {
+        if (!clade_onnx_axis(node, list[i], rank, &axis)) return false;
+        if ((*axes >> axis & 1) != 0) return clade_onnx_refuse(node, "axis %d is named twice", axis);
+        *axes |= 1u << axis;
+    }
     return true;
+}
+
+static bool translate_squeeze(clade_onnx_node *node) {
+    const clade_value x = clade_onnx_in(node, 0);
+    const clade_dims from = clade_value_dims(x);
+    clade_dims to = { 0 };
+    uint32_t axes;
+    if (!read_axes(node, from.rank, &axes)) return false;
+    for (int i = 0; i < from.rank; i++) {
+        const bool drop = axes != 0 ? (axes >> i & 1) != 0 : from.size[i] == 1;
+        if (drop && from.size[i] != 1)
+            return clade_onnx_refuse(node, "axis %d has the size %s, not 1", i,
+                                     clade_size_text(node->graph, from.size[i]));
+        if (!drop) to.size[to.rank++] = from.size[i];
+    }
+    return clade_onnx_give(node, clade_reshape(x, to));
+}
+
+static bool translate_unsqueeze(clade_onnx_node *node) {
+    const clade_value x = clade_onnx_in(node, 0);
+    const clade_dims from = clade_value_dims(x);
+    clade_dims to = { 0 };
+    uint32_t axes;
+    int64_t list[CLADE_MAX_RANK];
+    int count = clade_onnx_ints(node, "axes", list, CLADE_MAX_RANK);
+    if (count < 0) return false;
+    if (node->opset >= 13 && !clade_onnx_whole_numbers(node, 1, list, CLADE_MAX_RANK, &count)) return false;
+    if (from.rank + count > CLADE_MAX_RANK)
+        return clade_onnx_refuse(node, "it makes rank %d; at most %d is supported", from.rank + count, CLADE_MAX_RANK);
+    if (!read_axes(node, from.rank + count, &axes)) return false;
+    for (int i = 0, k = 0; i < from.rank + count; i++)
+        to.size[to.rank++] = (axes >> i & 1) != 0 ? 1 : from.size[k++];
+    return clade_onnx_give(node, clade_reshape(x, to));
+}
+
+static bool translate_transpose(clade_onnx_node *node) {
+    const clade_value x = clade_onnx_in(node, 0);
+    const int rank = clade_value_dims(x).rank;
+    int64_t list[CLADE_MAX_RANK];
+    int32_t permutation[CLADE_MAX_RANK];
+    const int count = clade_onnx_ints(node, "perm", list, CLADE_MAX_RANK);
+    if (count < 0) return false;
+    if (count != 0 && count != rank) return clade_onnx_refuse(node, "perm has %d axes; the array has %d", count, rank);
+    for (int i = 0; i < rank; i++)
+        permutation[i] = count == 0 ? rank - 1 - i : (int32_t)list[i];
+    return clade_onnx_give(node, rank > 1 ? clade_transpose_by(x, permutation, rank) : x);
+}
+
+static bool translate_expand(clade_onnx_node *node) {
+    const clade_value x = clade_onnx_in(node, 0);
+    const clade_dims from = clade_value_dims(x);
+    clade_dims asked = { 0 }, to;
+    if (!clade_onnx_whole_numbers(node, 1, asked.size, CLADE_MAX_RANK, &asked.rank)) return false;
+    if (!clade_dims_broadcast(&from, &asked, &to))
+        return clade_onnx_refuse(node, "the shape asked for does not fit the array's");
+    return clade_onnx_give(node, clade_expand(x, &to));
+}
+
+static bool translate_identity(clade_onnx_node *node) {
+    return clade_onnx_give(node, clade_onnx_in(node, 0));
 }
 
 /* ---- shapes as numbers ---- */
@@ -46,29 +123,33 @@ static bool translate_shape(clade_onnx_node *node) {
     const clade_dims dims = clade_onnx_dims_of(node, 0);
     int64_t begin = clade_onnx_int(node, "start", 0), end = clade_onnx_int(node, "end", dims.rank);
     double numbers[CLADE_MAX_RANK];
-    if (begin < 0) begin = begin + dims.rank < 0 ? 0 : begin + dims.rank;
+    if (begin < 0) begin += dims.rank;
     if (end < 0) end += dims.rank;
+    if (begin < 0) begin = 0;
     if (end > dims.rank) end = dims.rank;
-    clade_dims made = clade_shape(end > begin ? end - begin : 0);
+    const clade_dims made = clade_shape(end > begin ? end - begin : 0);
+    if (end <= begin) return clade_onnx_empty(node, 0, INT64, &made);
     for (int64_t i = begin; i < end; i++) {
         if (dims.size[i] < 0)
             return clade_onnx_refuse(node, "the size of axis %lld is open; give the input's dims", (long long)i);
         numbers[i - begin] = (double)dims.size[i];
     }
-    clade_onnx_out(node, 0, clade_onnx_constant(node, ONNX__TENSOR_PROTO__DATA_TYPE__INT64, &made, numbers),
-                   ONNX__TENSOR_PROTO__DATA_TYPE__INT64);
+    clade_onnx_out(node, 0, clade_onnx_constant(node, INT64, &made, numbers), INT64);
     return true;
 }
 
-static bool translate_identity(clade_onnx_node *node) {
-    clade_onnx_out(node, 0, clade_onnx_in(node, 0), clade_onnx_type(node, 0));
+static bool translate_size(clade_onnx_node *node) {
+    const clade_dims dims = clade_onnx_dims_of(node, 0);
+    const clade_size count = clade_dims_count(node->graph, &dims);
+    if (count < 0) return clade_onnx_refuse(node, "the array's size is open; give the input's dims");
+    clade_onnx_out(node, 0, clade_onnx_constant(node, INT64, &CLADE_SCALAR, &(const double){ (double)count }), INT64);
     return true;
 }
 
 const clade_onnx_translator clade_onnx_shapes[] = {
-    { "Flatten", translate_flatten, 0 },
-    { "Identity", translate_identity, 0 },
-    { "Reshape", translate_reshape, 0 },
-    { "Shape", translate_shape, 0 },
-    { NULL, NULL, 0 },
+    { "Expand", translate_expand, 0 },       { "Flatten", translate_flatten, 0 },
+    { "Identity", translate_identity, 0 },   { "Reshape", translate_reshape, 0 },
+    { "Shape", translate_shape, 0 },         { "Size", translate_size, 0 },
+    { "Squeeze", translate_squeeze, 0 },     { "Transpose", translate_transpose, 0 },
+    { "Unsqueeze", translate_unsqueeze, 0 }, { NULL, NULL, 0 },
 };

@@ -10,6 +10,7 @@ typedef struct clade_onnx_leaf {
     clade_value value;
     const clade_onnx_tensor *tensor;
     bool evaluated; /* the reference's leaf was filled */
+    bool is_input;  /* the caller feeds it; what it holds is known already */
 } clade_onnx_leaf;
 
 struct clade_onnx {
@@ -28,7 +29,7 @@ struct clade_onnx_import {
     clade_context *context;
     clade_onnx *network;
     const clade_onnx_options *options;
-    char *folder;
+    const char *folder; /* of external data; NULL: there are none */
     int64_t opset;
     clade_onnx_value **slots; /* by name, open addressing; a power of two of them */
     size_t slot_count;
