@@ -51,7 +51,8 @@ static void assert_dims(clade_value value, clade_dims dims) {
     }
 
 FAULT_TEST(test_sizes_that_do_not_broadcast, clade_add(f->image, f->rows), "do not broadcast")
-FAULT_TEST(test_labels_are_not_added, clade_add(f->rows, f->label), "expected float32")
+FAULT_TEST(test_labels_are_not_added, clade_add(clade_sum(f->rows, 1u << 1, false), f->label),
+           "expected inputs of one type")
 FAULT_TEST(test_bias_of_another_channel_count, clade_bias(f->image, clade_constant(f->graph, clade_shape(4), 0)),
            "expected x (N, C, ...) and bias (C)")
 FAULT_TEST(test_reshape_to_another_count, clade_reshape(f->rows, clade_shape(CLADE_BATCH, 11)),
@@ -64,8 +65,9 @@ FAULT_TEST(test_pool_larger_than_its_plane, clade_max_pool(f->image, .kernel = {
 FAULT_TEST(test_pad_as_large_as_the_kernel, clade_average_pool(f->image, .kernel = { 2, 2 }, .pad = { 2, 0, 0, 0 }),
            "less than the kernel's 2")
 FAULT_TEST(test_pool_of_rows, clade_max_pool(f->rows, .kernel = { 2, 2 }), "expected float32 (N, C, H, W)")
-FAULT_TEST(test_softmax_of_images, clade_softmax(f->image), "expected float32 (N, C)")
-FAULT_TEST(test_loss_without_labels, clade_softmax_cross_entropy(f->rows, f->rows), "labels int32 (N)")
+FAULT_TEST(test_softmax_along_no_axis, clade_softmax_along(f->rows, 2), "expected float32 with an axis 2")
+FAULT_TEST(test_loss_with_images_for_labels, clade_softmax_cross_entropy(f->rows, f->image),
+           "expected class numbers int32 (N, ...)")
 FAULT_TEST(test_half_squared_loss_of_other_dims, clade_half_squared_loss(f->rows, f->image), "expected the same dims")
 FAULT_TEST(test_dropout_of_everything, clade_dropout(f->rows, 1.0, "drop"), "expected 0 <= rate < 1")
 FAULT_TEST(test_batch_norm_of_labels, clade_batch_norm(f->label), "expected (N, C)")
@@ -137,8 +139,8 @@ int main(void) {
         TEST(test_pool_larger_than_its_plane),
         TEST(test_pad_as_large_as_the_kernel),
         TEST(test_pool_of_rows),
-        TEST(test_softmax_of_images),
-        TEST(test_loss_without_labels),
+        TEST(test_softmax_along_no_axis),
+        TEST(test_loss_with_images_for_labels),
         TEST(test_half_squared_loss_of_other_dims),
         TEST(test_dropout_of_everything),
         TEST(test_batch_norm_of_labels),
