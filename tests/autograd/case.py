@@ -1,21 +1,23 @@
-"""What the entries of rows_*.py are made of. An entry draws a case of its row: inputs, attributes, and the same function in
-PyTorch, which is given the inputs as tensors (float64, or int64 for int32) and returns its outputs in the row's order,
-None for one that is not compared."""
+"""What the entries of rows_*.py are made of. An entry draws a case of its row: inputs, attributes, and the same
+function in PyTorch, which is given the inputs as tensors (float64, or int64 for int32) and returns its outputs in the
+row's order, None for one that is not compared."""
 
 import numpy
 
-cases = {}   # row -> function(rng) -> Case
-exempt = {}  # row -> why it cannot be compared
+cases = {}         # row -> function(rng) -> Case
+least_shapes = {}  # row -> how many it needs, where it has many forms
+exempt = {}        # row -> why it cannot be compared
 
 
 class Case:
-    def __init__(self, inputs, function, **attributes):
+    def __init__(self, inputs, function, /, **attributes):
         self.inputs, self.function, self.attributes = inputs, function, attributes
 
 
-def row(name):
+def row(name, shapes=0):
     def keep(function):
         cases[name] = function
+        least_shapes[name] = shapes
         return function
     return keep
 

@@ -1,11 +1,12 @@
 """Every row that has a gradient, run by Clade and by PyTorch on random shapes: results and gradients must agree.
 
-    python3 tests/autograd/compare.py PROGRAM [ROW...]
+    python3 tests/autograd/compare.py [--shapes N] [--seed S] PROGRAM [ROW...]
 
 PROGRAM is nodes.c built. Each row has an entry in one of the files rows_*.py beside this one: a function that draws a
 case. A row without an entry fails, so that a new one cannot be forgotten. Agreement is to 1e-4 of the largest element,
-in float32, on at least three shapes of each row."""
+in float32, on at least N shapes of each row, default 3; another seed draws others."""
 
+import argparse
 import importlib
 import pathlib
 import subprocess
@@ -16,7 +17,6 @@ import numpy
 import torch
 
 TOLERANCE = 1e-4
-SHAPES = 3
 
 
 def write_case(folder, case):
@@ -30,7 +30,7 @@ def write_case(folder, case):
         for index, array in enumerate(arrays):
             path = "-" if array is None else f"{folder}/{what}{index}.npy"
             if array is not None:
-                numpy.save(path, array)
+                numpy.save(path, numpy.asarray(array, order="C"))
             paths.append(path)
         words.append(f"{what}=" + ",".join(paths))
     words.append(f"out={folder}/result")
@@ -79,46 +79,74 @@ def difference(folder, name, wanted):
 
 
 def load_rows():
+    sys.dont_write_bytecode = True
     here = pathlib.Path(__file__).parent
     sys.path.insert(0, str(here))
     return [importlib.import_module(path.stem) for path in sorted(here.glob("rows_*.py"))]
 
 
+def draw(row, count, seed, root):
+    """COUNT cases of ROW, each with a folder, the results it should have, and its line for the program."""
+    from case import cases
+    drawn = []
+    for number in range(count):
+        key = [seed, number, *row.encode()]
+        case = cases[row](numpy.random.default_rng(key))
+        case.row, case.seed = row, key
+        folder = pathlib.Path(f"{root}/{row}.{number}")
+        folder.mkdir()
+        drawn.append((case, folder, expected(case), write_case(folder, case)))
+    return drawn
+
+
+def judge(case, folder, results, failures):
+    """The case's largest difference; what is too large is added to FAILURES."""
+    shapes = " ".join(str(list(array.shape)) for array in case.inputs if array is not None)
+    words = f"{case.row} {shapes} {case.attributes}"
+    if not pathlib.Path(f"{folder}/result.y0.npy").exists():
+        failures.append(f"{words}: did not run")
+        return numpy.inf
+    worst = 0
+    for name, wanted in results.items():
+        error = difference(folder, name, wanted)
+        worst = max(worst, error)
+        if not error <= TOLERANCE:
+            failures.append(f"{words}: {name} differs by {error:.1e}")
+    return worst
+
+
 def main():
-    program, chosen = sys.argv[1], sys.argv[2:]
-    from case import cases, exempt
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--shapes", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("program")
+    parser.add_argument("rows", nargs="*")
+    options = parser.parse_args()
     load_rows()
-    listed = subprocess.run([program, "--list"], check=True, capture_output=True, text=True).stdout.split()
-    forgotten = [row for row in listed if row not in cases and row not in exempt]
-    failures = [f"{row}: no entry in tests/autograd/rows_*.py" for row in forgotten if not chosen or row in chosen]
-    wanted_rows = [row for row in listed if row in cases and (not chosen or row in chosen)]
+    from case import cases, exempt, least_shapes
+    listed = subprocess.run([options.program, "--list"], check=True, capture_output=True, text=True).stdout.split()
+    chosen = options.rows or [*listed, *cases, *exempt]
+    failures = [f"{row}: no entry in tests/autograd/rows_*.py" for row in listed
+                if row in chosen and row not in cases and row not in exempt]
+    failures += [f"{row}: has an entry, but is no row with a gradient" for row in [*cases, *exempt]
+                 if row in chosen and row not in listed]
+    rows = [row for row in listed if row in cases and row in chosen]
     with tempfile.TemporaryDirectory() as root:
-        drawn, lines = [], []
-        for row in wanted_rows:
-            for number in range(SHAPES):
-                seed = [number, *row.encode()]
-                case = cases[row](numpy.random.default_rng(seed))
-                case.row, case.seed = row, seed
-                folder = f"{root}/{row}.{number}"
-                pathlib.Path(folder).mkdir()
-                drawn.append((case, folder, expected(case)))
-                lines.append(write_case(folder, case))
-        run = subprocess.run([program], input="\n".join(lines) + "\n", text=True, stderr=subprocess.PIPE)
+        drawn = []
+        for row in rows:
+            drawn += draw(row, max(options.shapes, least_shapes.get(row, 0)), options.seed, root)
+        lines = "".join(f"{line}\n" for _, _, _, line in drawn)
+        run = subprocess.run([options.program], input=lines, text=True, stderr=subprocess.PIPE)
         if run.returncode != 0:
             failures.append(run.stderr.strip())
-        worst = {}
-        for case, folder, results in drawn:
-            for name, wanted in results.items():
-                error = difference(folder, name, wanted)
-                worst[case.row] = max(worst.get(case.row, 0), error)
-                if not error <= TOLERANCE:
-                    shapes = " ".join(str(list(a.shape)) for a in case.inputs if a is not None)
-                    failures.append(f"{case.row} {shapes} {case.attributes}: {name} differs by {error:.1e}")
-    for row in wanted_rows:
+        worst = dict.fromkeys(rows, 0)
+        for case, folder, results, _ in drawn:
+            worst[case.row] = max(worst[case.row], judge(case, folder, results, failures))
+    for row in rows:
         print(f"{row:32} {worst[row]:.1e}")
     for failure in failures:
         print("FAILED", failure)
-    print(f"{len(wanted_rows)} rows, {len(drawn)} shapes, {len(failures)} failures; {len(exempt)} exempt")
+    print(f"{len(rows)} rows, {len(drawn)} shapes, {len(failures)} failures; {len(exempt)} exempt")
     return 1 if failures else 0
 
 

@@ -3,10 +3,11 @@
  *
  *     OP KEY=NUMBER[,NUMBER...]... in=FILE.npy[,FILE.npy...] dy=FILE.npy[,FILE.npy...] out=PREFIX
  *
- * KEYs are attributes by the row's schema, those not given are zero. in= are float32 or int32 arrays; dy=, one for each
- * float output, is what comes back to it ("-" for none). Written are PREFIX.y0.npy, ... and, for each float input that
- * the outputs depend on, PREFIX.dx0.npy, ... With the argument --list it prints the names of the rows that have a
- * gradient instead. */
+ * KEYs are attributes by the row's schema, those not given are zero; outputs=NUMBER belongs to a row whose number of
+ * outputs is an attribute. in= are float32 or int32 arrays; dy=, one for each float output, is what comes back to it ("-"
+ * for none). Written are PREFIX.y0.npy, ... and, for each float input that the outputs depend on, PREFIX.dx0.npy, ... A
+ * line that cannot be carried out is reported on the standard error and the next one follows. With the argument --list it
+ * prints the names of the rows that have a gradient instead. */
 #include "clade/clade.h"
 
 #include "exec/session.h"
@@ -80,6 +81,10 @@ static clade_status set_number(task *t, const clade_attribute *schema, int index
 }
 
 static clade_status set_attribute(task *t, const char *key, char *list) {
+    if (t->op->outputs == 0 && strcmp(key, "outputs") == 0) {
+        *(int32_t *)t->attributes = (int32_t)strtol(list, NULL, 10); /* first in such a row's struct */
+        return CLADE_OK;
+    }
     const clade_attribute *schema = t->op->attributes;
     while (schema != NULL && schema->name != NULL && strcmp(schema->name, key) != 0)
         schema++;
@@ -247,14 +252,17 @@ int main(int argc, char **argv) {
     size_t index = 0;
     clade_status status = context == NULL ? CLADE_ERROR_MEMORY : clade_device_choose(context, NULL, &index, NULL);
     if (status == CLADE_OK) status = clade_device_open(context, index, &device);
+    bool all_ran = true;
     while (status == CLADE_OK && fgets(line, sizeof line, stdin) != NULL) {
         task t = { .context = context };
-        status = read_line(&t, line);
-        if (status == CLADE_OK && t.op != NULL) status = run(&t, device);
+        clade_status of_line = read_line(&t, line);
+        if (of_line == CLADE_OK && t.op != NULL) of_line = run(&t, device);
+        if (of_line != CLADE_OK) fprintf(stderr, "%s\n", clade_error(context));
+        all_ran = all_ran && of_line == CLADE_OK;
         forget(&t);
     }
     if (status != CLADE_OK) fprintf(stderr, "%s\n", context != NULL ? clade_error(context) : "no memory");
     clade_device_close(device);
     clade_context_free(context);
-    return status == CLADE_OK ? 0 : 1;
+    return status == CLADE_OK && all_ran ? 0 : 1;
 }

@@ -15,6 +15,22 @@ def matmul(rng):
                 transpose_a=flip_a, transpose_b=flip_b)
 
 
+@row("batched_matmul", shapes=8)
+def batched_matmul(rng):
+    """The axes before the last two repeat where they are 1 or absent."""
+    m, k, n = sizes(rng, 3, 12)
+    flip_a, flip_b = (bool(b) for b in rng.integers(0, 2, 2))
+    batch = sizes(rng, int(rng.integers(0, 4)), 4)
+
+    def repeated():
+        kept = [size if rng.integers(0, 3) else 1 for size in batch]
+        return kept[int(rng.integers(0, len(kept) + 1)):] if rng.integers(0, 2) else kept
+    a = uniform(rng, *repeated(), *((k, m) if flip_a else (m, k)))
+    b = uniform(rng, *repeated(), *((n, k) if flip_b else (k, n)))
+    return Case([a, b], lambda a, b: (a.mT if flip_a else a) @ (b.mT if flip_b else b), transpose_a=flip_a,
+                transpose_b=flip_b)
+
+
 def geometry(rng):
     """Sizes and attributes of a 2-D convolution with symmetric padding."""
     groups = int(rng.choice([1, 1, 2, 3]))
