@@ -1,4 +1,4 @@
-/* clade summary: the layers of a model, what they cost, and what they see. */
+/* clade summary: the layers of a model, or of an ONNX file's network, what they cost, and what they see. */
 #include "command.h"
 #include "report.h"
 
@@ -11,6 +11,16 @@ typedef struct arguments {
     const char *input;
     int64_t batch;
 } arguments;
+
+/* What the table is of. */
+typedef struct subject {
+    const char *name, *title;
+    clade_dims input; /* with the batch */
+    int64_t batch;
+    clade_value scores;
+    clade_graph *graph; /* of a model; owned */
+    clade_onnx *network;
+} subject;
 
 /* Reads "C,H,W" or "CxHxW"; with a fourth number in front, the batch. */
 static bool read_shape(const char *text, int64_t image[3], int64_t *batch) {
@@ -40,9 +50,9 @@ static const char *dims_words(const clade_dims *dims, char *text, size_t size) {
     return text;
 }
 
-static bool print_text(const clade_model *model, const int64_t image[3], int64_t batch, const clade_summary *summary) {
-    printf("%s: %s\ninput %lldx%lldx%lldx%lld\n\n", model->name, model->title, (long long)batch, (long long)image[0],
-           (long long)image[1], (long long)image[2]);
+static bool print_text(const subject *of, const clade_summary *summary) {
+    char input[160];
+    printf("%s: %s\ninput %s\n\n", of->name, of->title, dims_words(&of->input, input, sizeof input));
     table *rows = table_new(7, 0x78);
     table_add(rows, "layer", "type", "output", "parameters", "multiply-adds", "receptive field", "memory");
     table_rule(rows);
@@ -62,16 +72,15 @@ static bool print_text(const clade_model *model, const int64_t image[3], int64_t
               words_bytes((double)summary->activation_bytes));
     if (!table_print(rows)) return false;
     printf("\nweights %s, activations %s at a batch of %lld\n", words_bytes(4.0 * (double)summary->parameters),
-           words_bytes((double)summary->activation_bytes), (long long)batch);
+           words_bytes((double)summary->activation_bytes), (long long)of->batch);
     return true;
 }
 
-static bool print_json(const clade_model *model, const int64_t image[3], int64_t batch, const clade_summary *summary) {
+static bool print_json(const subject *of, const clade_summary *summary) {
     json report = json_new();
-    json_text(&report, report.root, "model", model->name);
-    json_text(&report, report.root, "title", model->title);
-    const int64_t input[4] = { batch, image[0], image[1], image[2] };
-    json_numbers(&report, report.root, "input", input, 4);
+    json_text(&report, report.root, "model", of->name);
+    json_text(&report, report.root, "title", of->title);
+    json_numbers(&report, report.root, "input", of->input.size, of->input.rank);
     json_number(&report, report.root, "parameters", (double)summary->parameters);
     json_number(&report, report.root, "multiply_adds", summary->multiply_adds);
     json_number(&report, report.root, "activation_bytes", (double)summary->activation_bytes);
@@ -91,28 +100,58 @@ static bool print_json(const clade_model *model, const int64_t image[3], int64_t
     return json_print(&report);
 }
 
-static outcome run(invocation *call) {
-    const arguments *given = call->arguments;
+static void put_batch(subject *of) {
+    for (int32_t i = 0; i < of->input.rank; i++)
+        if (of->input.size[i] == CLADE_BATCH) of->input.size[i] = of->batch;
+}
+
+/* IMAGE has C, H, W; NULL: the model's own. */
+static outcome read_model(const invocation *call, const int64_t *image, subject *of) {
     const clade_model *model = find_model(call, call->operands[0]);
     if (model == NULL) return WRONG_USAGE;
-    int64_t image[3], batch = given->batch;
-    memcpy(image, model->image, sizeof image);
-    if (given->input != NULL && !read_shape(given->input, image, &batch))
-        return wrong_usage(call->command, "--input wants C,H,W or N,C,H,W, not \"%.100s\"", given->input);
-
+    if (image == NULL) image = model->image;
     model_inputs inputs;
     clade_model_values built;
-    clade_graph *graph = build_model(call, model, image, &inputs, &built);
-    if (graph == NULL) return FAILED;
-    outcome result = FAILED;
+    of->name = model->name;
+    of->title = model->title;
+    of->graph = build_model(call, model, image, &inputs, &built);
+    if (of->graph == NULL) return FAILED;
+    of->scores = built.scores;
+    of->input = clade_shape(of->batch, image[0], image[1], image[2]);
+    return DONE;
+}
+
+static outcome read_network(const invocation *call, const int64_t *image, subject *of) {
+    clade_onnx_binding binding = { .name = NULL };
+    if (image != NULL) binding.dims = clade_shape(CLADE_BATCH, image[0], image[1], image[2]);
+    const clade_onnx_options options = { .size = sizeof options, .bindings = &binding, .binding_count = image != NULL };
+    const clade_onnx_port *inputs, *outputs;
+    of->name = call->operands[0];
+    of->title = "a network in an ONNX file";
+    if (clade_onnx_read(call->context, of->name, &options, &of->network) != CLADE_OK) return failed(call);
+    if (clade_onnx_outputs(of->network, &outputs) == 0) return failed_because(call, "%s: it has no output", of->name);
+    of->scores = outputs[0].value;
+    if (clade_onnx_inputs(of->network, &inputs) > 0) of->input = clade_value_dims(inputs[0].value);
+    put_batch(of);
+    return DONE;
+}
+
+static outcome run(invocation *call) {
+    const arguments *given = call->arguments;
+    subject of = { .batch = given->batch };
+    int64_t image[3];
+    const size_t length = strlen(call->operands[0]);
+    const bool onnx = length > 5 && strcmp(call->operands[0] + length - 5, ".onnx") == 0;
+    if (given->input != NULL && !read_shape(given->input, image, &of.batch))
+        return wrong_usage(call->command, "--input wants C,H,W or N,C,H,W, not \"%.100s\"", given->input);
+
+    outcome result = (onnx ? read_network : read_model)(call, given->input != NULL ? image : NULL, &of);
     clade_summary *summary = NULL;
-    if (clade_summary_new(built.scores, batch, &summary) != CLADE_OK) {
-        result = failed(call);
-    } else if (given->json ? print_json(model, image, batch, summary) : print_text(model, image, batch, summary)) {
-        result = DONE;
-    }
+    if (result == DONE && clade_summary_new(of.scores, of.batch, &summary) != CLADE_OK) result = failed(call);
+    if (result == DONE && !(given->json ? print_json : print_text)(&of, summary)) result = FAILED;
     clade_summary_free(summary);
-    clade_graph_free(graph);
+    clade_graph_free(of.graph);
+    clade_onnx_free(of.network);
     return result;
 }
 
@@ -131,6 +170,7 @@ const command command_summary = {
     .operands = "MODEL",
     .title = "layers, shapes, parameters, multiply-adds, receptive field, memory",
     .details =
+        "MODEL is one of the zoo, or a file that ends in .onnx, of which the first output is meant. "
         "Multiply-adds and memory are those of the whole batch; the receptive field is what one output sees of the "
         "input.",
     .operand_minimum = 1,

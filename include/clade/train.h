@@ -139,6 +139,7 @@ typedef struct clade_train_result {
     double val_top5;               /* the label among the five largest scores; NAN with five classes or fewer */
     double images_per_second;      /* in training's steps alone, in this process; NAN when it did none */
     char weights_sha256[65];       /* of the final weights */
+    double data_waiting;           /* share of this process's training time in which no batch was ready; in [0, 1] */
 } clade_train_result;
 
 /* ---- training ---- */
@@ -204,6 +205,8 @@ CLADE_API void clade_predictor_free(clade_predictor *predictor);
 CLADE_API const clade_model *clade_predictor_model(const clade_predictor *predictor);
 CLADE_API const char *clade_predictor_path(const clade_predictor *predictor); /* the checkpoint file */
 CLADE_API int64_t clade_predictor_step(const clade_predictor *predictor);     /* training steps behind the weights */
+/* The name of a class, as the training set had it; NULL where it had none. */
+CLADE_API const char *clade_predictor_class(const clade_predictor *predictor, int64_t class_number);
 
 /* The weights, and whatever else was kept, of the checkpoint at PATH (as above), without a device; MODEL receives its
  * model. Free with clade_weights_free(). */

@@ -166,6 +166,13 @@ static void write_reduction(clade_onnx_export *export, const clade_node *node, c
     int count = 0;
     for (int i = 0; i < rank; i++)
         if ((a->axes >> i & 1) != 0) axes[count++] = i;
+    if (count == 0) { /* which for ONNX would be all of them */
+        if (node->op == &clade_op_sum_square)
+            clade_export_call(export, "Mul", y, x, x);
+        else
+            clade_export_call(export, node->op == &clade_op_sum_absolute ? "Abs" : "Identity", y, x);
+        return;
+    }
     /* In operator set 17 the axes are an input of ReduceSum alone. */
     const bool sum = node->op == &clade_op_sum;
     const char *list[] = { x, sum ? clade_export_wholes(export, axes, count) : NULL, NULL };

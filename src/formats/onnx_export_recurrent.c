@@ -1,6 +1,6 @@
 /* Recurrent layers. Clade's rows take the input's products with its weights, which a matrix product before them makes;
- * ONNX's operators make them themselves. So that product is taken in here, and what is added to it becomes the first half
- * of ONNX's biases. ONNX's y is (T, directions, N, units), Clade's (T, N, directions * units). */
+ * ONNX's operators make them themselves. So that product is taken in here, and what is added to it becomes the first
+ * half of ONNX's biases. ONNX's y is (T, directions, N, units), Clade's (T, N, directions * units). */
 #include "formats/onnx_export.h"
 #include "ops/matmul.h"
 #include "ops/recurrent.h"
@@ -37,7 +37,14 @@ static bool find_gates(const clade_node *node, gates *g) {
     /* A reshape that changes nothing is left out of a graph. */
     g->x = is(before(at, 0), &clade_op_reshape) ? before(before(at, 0), 0) : before(at, 0);
     g->weight = is(before(at, 1), &clade_op_reshape) ? before(before(at, 1), 0) : before(at, 1);
-    return clade_value_dims(g->x).rank == 3 && clade_value_dims(g->weight).rank == 3;
+    const clade_dims x = clade_value_dims(g->x), weight = clade_value_dims(g->weight);
+    const clade_dims gates = clade_value_dims(node->inputs[0]), recurrent = clade_value_dims(node->inputs[1]);
+    if (clade_value_valid(g->bias)) {
+        const clade_dims bias = clade_value_dims(g->bias);
+        if (bias.rank != 1 || bias.size[0] != gates.size[2]) return false;
+    }
+    return x.rank == 3 && x.size[0] == gates.size[0] && x.size[1] == gates.size[1] && weight.rank == 3 &&
+           weight.size[0] == recurrent.size[0] && weight.size[1] == recurrent.size[1] && weight.size[2] == x.size[2];
 }
 
 /* An initial state of zeros, which ONNX assumes anyway, need not be said; its size is open. */

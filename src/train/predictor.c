@@ -23,6 +23,8 @@ struct clade_predictor {
     clade_value scores;
     clade_measure *measure; /* the last one, whose confusion matrix was given away */
     char *path;
+    char *classes; /* the names of classes one after the other, each ended by a zero; NULL: none */
+    int64_t class_count;
     int64_t step;
 };
 
@@ -55,6 +57,16 @@ static clade_status find_model(clade_context *context, const char *path, const c
     return status;
 }
 
+/* Names of classes, which stand in the settings with tabs between. */
+static void find_classes(clade_predictor *predictor, const clade_checkpoint *checkpoint) {
+    predictor->classes = clade_settings_value(predictor->context, checkpoint->settings, "classes");
+    predictor->class_count = predictor->classes ? 1 : 0;
+    for (char *tab = predictor->classes; tab && (tab = strchr(tab, '\t')) != NULL; tab++) {
+        *tab = '\0';
+        predictor->class_count++;
+    }
+}
+
 static clade_status open_session(clade_predictor *predictor, const clade_checkpoint *checkpoint) {
     clade_model_values values;
     clade_status status = clade_model_graph(predictor->context, predictor->model, &predictor->graph,
@@ -79,6 +91,7 @@ clade_status clade_predictor_open(clade_device *device, const char *path, clade_
     predictor->device = device;
     clade_status status = read_checkpoint(context, path, &checkpoint, &predictor->path);
     if (status == CLADE_OK) status = find_model(context, predictor->path, &checkpoint, &predictor->model);
+    if (status == CLADE_OK) find_classes(predictor, &checkpoint);
     if (status == CLADE_OK) status = open_session(predictor, &checkpoint);
     predictor->step = checkpoint.run.step;
     clade_checkpoint_free(&checkpoint);
@@ -96,6 +109,7 @@ void clade_predictor_free(clade_predictor *predictor) {
     clade_session_free(predictor->session);
     clade_graph_free(predictor->graph);
     clade_free(predictor->context, predictor->path);
+    clade_free(predictor->context, predictor->classes);
     clade_free(predictor->context, predictor);
 }
 
@@ -109,6 +123,14 @@ const char *clade_predictor_path(const clade_predictor *predictor) {
 
 int64_t clade_predictor_step(const clade_predictor *predictor) {
     return predictor->step;
+}
+
+const char *clade_predictor_class(const clade_predictor *predictor, int64_t class_number) {
+    const char *name = predictor->classes;
+    if (class_number < 0 || class_number >= predictor->class_count) return NULL;
+    for (int64_t i = 0; i < class_number; i++)
+        name += strlen(name) + 1;
+    return name;
 }
 
 clade_status clade_predictor_evaluate(clade_predictor *predictor, clade_dataset *dataset, int64_t batch,
@@ -151,8 +173,10 @@ static clade_status copy_states(clade_context *context, const clade_checkpoint *
     for (size_t i = 0; i < checkpoint->state_count && status == CLADE_OK; i++) {
         const clade_checkpoint_state *state = &checkpoint->states[i];
         void *data = clade_weights_add(*weights, state->name, CLADE_F32, &state->dims, state->count);
-        if (data) memcpy(data, state->data, (size_t)state->count * sizeof(float));
-        else status = CLADE_ERROR_MEMORY;
+        if (data)
+            memcpy(data, state->data, (size_t)state->count * sizeof(float));
+        else
+            status = CLADE_ERROR_MEMORY;
     }
     if (status == CLADE_OK) return CLADE_OK;
     clade_weights_free(*weights);
