@@ -54,6 +54,11 @@ foreach(source ${test_sources})
     set_tests_properties(${name} PROPERTIES SKIP_REGULAR_EXPRESSION "${all_skipped}")
 endforeach()
 
+# The self-test of all rows takes longest: the program's other parts run beside it (PARTS of test_selftest.c).
+foreach(part 1 2 3)
+    clade_test(exec_selftest_${part} exec_selftest ${part})
+endforeach()
+
 file(GLOB test_scripts CONFIGURE_DEPENDS tests/cli/*.sh)
 foreach(script ${test_scripts})
     get_filename_component(name ${script} NAME_WE)

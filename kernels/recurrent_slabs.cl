@@ -1,6 +1,6 @@
-/* Recurrent layers for CPU-like devices: a work-item, alone in its group, takes SLAB samples of one direction through all
- * time steps, since samples do not depend on each other. A step multiplies eight samples' rows with packed recurrent
- * weights, sixteen or thirty-two columns at a time, and finishes those units at once (recurrent.h).
+/* Recurrent layers for CPU-like devices: a work-item, alone in its group, takes SLAB samples of one direction through
+ * all time steps, since samples do not depend on each other. A step multiplies eight samples' rows with packed
+ * recurrent weights, sixteen or thirty-two columns at a time, and finishes those units at once (recurrent.h).
  *
  * Packed forward: blocks of UNITS units; of each the gates in pairs, 32 columns of a step (input) together, then a gate
  * that is left over, 16 columns. An RNN has one gate and blocks of 32 units: one panel of 32 columns. */
@@ -107,9 +107,9 @@ enum { TILE = TILE_ROWS * TILE_COLUMNS };
 INLINE void gate_products(const sequences *s, const forward_arrays *a, int t, int n, int last,
                           const __global float *panel, __local float *tile) {
     const __global float *row[TILE_ROWS];
-#define ROW(I) row[I] = before(s, t, min(n + I, last), a->hidden, a->y, s->units);
-    EACH_ROW(ROW)
-#undef ROW
+#define ROW_PLACE(I) row[I] = before(s, t, min(n + I, last), a->hidden, a->y, s->units);
+    EACH_ROW(ROW_PLACE)
+#undef ROW_PLACE
     for (int pair = 0; pair < PAIRS; pair++)
         multiply_rows_32(s->units, row, panel + (size_t)pair * 32 * s->units, tile + pair * TILE);
 #if !RNN && !RESET_BEFORE
@@ -149,9 +149,9 @@ INLINE void expect_gates(const sequences *s, const forward_arrays *a, int t, int
 INLINE void candidates(const sequences *s, const forward_arrays *a, int t, int n, int last, int block,
                        const __global float *panel, __local float *tile) {
     const __global float *row[TILE_ROWS];
-#define ROW(I) row[I] = a->scratch + state_at(s, min(n + I, last));
-    EACH_ROW(ROW)
-#undef ROW
+#define ROW_PLACE(I) row[I] = a->scratch + state_at(s, min(n + I, last));
+    EACH_ROW(ROW_PLACE)
+#undef ROW_PLACE
     multiply_rows_16(s->units, row, panel + (size_t)PAIRS * 32 * s->units, tile);
     const int unit = block * UNITS;
     for (int i = 0; n + i <= last; i++)
@@ -159,8 +159,8 @@ INLINE void candidates(const sequences *s, const forward_arrays *a, int t, int n
 }
 #endif
 
-/* Work-item (slab, direction). SCRATCH, where the reset gate comes before the product: the reset states (D, N, H), then the
- * update gates. REVERSED: bit d for direction d. */
+/* Work-item (slab, direction). SCRATCH, where the reset gate comes before the product: the reset states (D, N, H), then
+ * the update gates. REVERSED: bit d for direction d. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 forward_slabs(const __global float *x, const __global float *packed, const __global float *hidden,
               const __global float *cell, const __global int *lengths, const __global float *extra, __global float *y,
@@ -200,9 +200,9 @@ forward_slabs(const __global float *x, const __global float *packed, const __glo
 INLINE void back_products(const sequences *s, const backward_arrays *a, int t, int n, int last,
                           const __global float *panel, __local float *tile) {
     const __global float *row[TILE_ROWS];
-#define ROW(I) row[I] = back_row(s, a, t < 0 ? first_step(s, min(n + I, last)) : t, min(n + I, last));
-    EACH_ROW(ROW)
-#undef ROW
+#define ROW_PLACE(I) row[I] = back_row(s, a, t < 0 ? first_step(s, min(n + I, last)) : t, min(n + I, last));
+    EACH_ROW(ROW_PLACE)
+#undef ROW_PLACE
     multiply_rows_32(RECURRENT_GATES * s->units, row, panel, tile);
 }
 
@@ -224,9 +224,9 @@ INLINE void expect_kept(const sequences *s, const backward_arrays *a, int t, int
 INLINE void resets(const sequences *s, const backward_arrays *a, int t, int n, int last, int unit,
                    const __global float *panel, __local float *tile) {
     const __global float *row[TILE_ROWS];
-#define ROW(I) row[I] = a->dx + row_at(s, t, min(n + I, last), GATES * s->units) + 2 * s->units;
-    EACH_ROW(ROW)
-#undef ROW
+#define ROW_PLACE(I) row[I] = a->dx + row_at(s, t, min(n + I, last), GATES * s->units) + 2 * s->units;
+    EACH_ROW(ROW_PLACE)
+#undef ROW_PLACE
     multiply_rows_32(s->units, row, panel + (size_t)2 * s->units * BACK_UNITS, tile);
     for (int i = 0; n + i <= last; i++)
         for (int from = unit, part = 0; part < 2 && from < s->units; part++, from += 16)
@@ -259,8 +259,8 @@ backward_slabs(const __global float *y, const __global float *packed, const __gl
     const int end = min(samples, begin + slab);
     const sequences s = { lengths, has_lengths,           time, samples, units, directions,
                           direction, reversed >> direction & 1 };
-    const backward_arrays a = { y,      hidden,    cell,   extra,            kept,           dy, last_dhidden, last_dcell,
-                                dx,     earlier,   dhidden, dcell,           others,
+    const backward_arrays a = { y, hidden, cell, extra, kept, dy, last_dhidden, last_dcell,
+                                dx, earlier, dhidden, dcell, others,
                                 has_extra, has_dy, has_last_dhidden, has_last_dcell, sigmoid_bound, bound };
     packed += (size_t)direction * blocks * GATES * units * BACK_UNITS;
     for (int step = 0; step < time; step++) {
