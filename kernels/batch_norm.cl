@@ -6,12 +6,9 @@
  *   ..._groups    S > 1: a group of GROUP items for each channel and part
  *   ..._columns   S = 1: an item for each WIDTH (1 or 16) channels and part
  * Workspace: a pair of floats for each channel and part. */
+#include "group_sum.h"
 #include "tail.h"
 #include "vectors.h"
-
-#ifndef GROUP
-#define GROUP 64
-#endif
 
 #ifndef WIDTH
 #define WIDTH 1
@@ -34,19 +31,6 @@ typedef float lanes;
 #define LOAD(P, COUNT) (*(P))
 #define STORE_PAIRS(A, B, P, STRIDE, COUNT) vstore2((float2)(A, B), 0, P)
 #endif
-
-/* The sum of a group's values, for all its items. */
-static inline float group_sum(float value, __local float *scratch) {
-    const int item = (int)get_local_id(0);
-    barrier(CLK_LOCAL_MEM_FENCE);
-    scratch[item] = value;
-    for (int half_size = GROUP / 2; half_size > 0; half_size /= 2) {
-        barrier(CLK_LOCAL_MEM_FENCE);
-        if (item < half_size) scratch[item] += scratch[item + half_size];
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    return scratch[0];
-}
 
 /* ---- moments ---- */
 

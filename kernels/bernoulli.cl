@@ -1,6 +1,6 @@
 /* Bernoulli draws: y = 1 where the element's uniform draw in [0, 1) is below p, else 0. Element e of a sample has word
- * e / 8 % 4 of Philox's block e / 32 * 8 + e % 8: eight blocks together decide 32 neighbours, a word of all eight blocks
- * eight of them. STATE: seed low and high, step low and high, first sample.
+ * e / 8 % 4 of Philox's block e / 32 * 8 + e % 8: eight blocks together decide 32 neighbours, a word of all eight
+ * blocks eight of them. STATE: seed low and high, step low and high, first sample.
  *   blocks          an item for each block
  *   block_vectors   an item for PART blocks (a multiple of 8), eight at a time */
 #include "philox.h"

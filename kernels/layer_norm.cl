@@ -5,11 +5,8 @@
  * k): in parts of rows at first, then joined in order.
  *   ..._vectors  an item for some rows, each from the cache after the first time
  *   ..._groups   a group of GROUP items for a row; sums for parameters by launches of their own */
+#include "group_sum.h"
 #include "vectors.h"
-
-#ifndef GROUP
-#define GROUP 64
-#endif
 
 /* ---- rows by one item ---- */
 
@@ -209,19 +206,6 @@ __kernel void finish_parameters(__global const float *restrict sums, __global fl
 }
 
 /* ---- rows by groups ---- */
-
-/* The sum of a group's values, for all its items. */
-static inline float group_sum(float value, __local float *scratch) {
-    const int item = (int)get_local_id(0);
-    barrier(CLK_LOCAL_MEM_FENCE);
-    scratch[item] = value;
-    for (int half_size = GROUP / 2; half_size > 0; half_size /= 2) {
-        barrier(CLK_LOCAL_MEM_FENCE);
-        if (item < half_size) scratch[item] += scratch[item + half_size];
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    return scratch[0];
-}
 
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void
 forward_groups(__global const float *restrict x, __global const float *restrict gamma,

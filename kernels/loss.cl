@@ -8,6 +8,7 @@
 #include "softmax_row.h"
 
 #include "fma.h"
+#include "group_sum.h"
 
 #ifdef DENSE
 #define TARGET float
@@ -136,19 +137,6 @@ __kernel void cross_entropy_gradient_row_vectors(__global const float *restrict 
         const float q = own_share(&r) + (r.mixed ? share1(&r, r.label) : 0.0f);
         dx[r.label] = (exp(x[r.label] - statistics.x) / statistics.y * a - q) * slope;
     }
-}
-
-/* The sum of VALUE over a group, for all of it. */
-static inline float group_sum(float value, __local float *scratch) {
-    const int item = (int)get_local_id(0);
-    barrier(CLK_LOCAL_MEM_FENCE);
-    scratch[item] = value;
-    for (int half_size = GROUP / 2; half_size > 0; half_size /= 2) {
-        barrier(CLK_LOCAL_MEM_FENCE);
-        if (item < half_size) scratch[item] += scratch[item + half_size];
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    return scratch[0];
 }
 
 /* What an item has of the sums. */

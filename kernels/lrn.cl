@@ -1,6 +1,6 @@
 /* Local response normalisation: y[c] = x[c] * s[c]^-beta, s[c] = k + scale * the sum of x[j]^2, j from c - before to
  * c + after, and its gradient dx[c] = dy[c] * s[c]^-beta - 2 * scale * beta * x[c] * the sum of t[j], j from c - after
- * to c + before, t[j] = dy[j] * x[j] * s[j]^-beta / s[j]. Planes of PLANE pixels, CHANNELS in a sample (the third index).
+ * to c + before, t[j] = dy[j] * x[j] * s[j]^-beta / s[j]. Planes of PLANE pixels, CHANNELS in a sample (third index).
  *   ..._rows     an item for CHUNK pixels of PART channels, channel by channel, so that memory is read in long rows
  *   ..._pixels   an item for PART channels of a pixel, its windows of SIZE in registers
  * QUARTERS is 4 * beta where that is 1 to 4: the power is then made of square roots. */

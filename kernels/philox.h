@@ -13,8 +13,8 @@ static inline uint4 philox(uint2 key, uint4 counter) {
     return counter;
 }
 
-/* The blocks of COUNTER and the seven after it in word 0: word W of the block B further is WORDS[W], lane B. The products
- * of 64 bits stay in vectors where mul_hi becomes calls. */
+/* The blocks of COUNTER and the seven after it in word 0: word W of the block B further is WORDS[W], lane B. The
+ * products of 64 bits stay in vectors where mul_hi becomes calls. */
 static inline void philox8(uint2 key, uint4 counter, uint8 words[4]) {
     uint8 x0 = counter.x + (uint8)(0, 1, 2, 3, 4, 5, 6, 7), x1 = counter.y, x2 = counter.z, x3 = counter.w;
     for (int round = 0; round < 10; round++) {

@@ -1,9 +1,9 @@
 /* Recurrent layers: what one time step does to an element (or to sixteen neighbouring units of a sample), forward and
  * backward, shared by the kernels for CPU-like and for GPU-like devices. Formulas: src/ops/recurrent.h.
  *
- * The host gives CELL: 1 RNN, 2 LSTM, 3 GRU whose reset gate comes before the product, 4 GRU whose reset gate comes after
- * it; and for an RNN with ReLU instead of tanh, -DRELU. The file that includes this defines VECTORS for sixteen units at
- * a time; then COUNT units, at most 16, are meant, else one.
+ * The host gives CELL: 1 RNN, 2 LSTM, 3 GRU whose reset gate comes before the product, 4 GRU whose reset gate comes
+ * after it; and for an RNN with ReLU instead of tanh, -DRELU. The file that includes this defines VECTORS for sixteen
+ * units at a time; then COUNT units, at most 16, are meant, else one.
  *
  * Rows of an array over time: (t, n, direction) with WIDTH floats each; a gate's units lie together. */
 #ifndef RECURRENT_H
@@ -49,8 +49,8 @@ typedef float real;
 #endif
 
 /* ---- activations ----
- * x = n ln 2 + r, |r| <= ln(2) / 2: e^x = 2^n + 2^n p, p = e^r - 1 by its series. n is rounded by adding 1.5 * 2^23, whose
- * last bits then hold it. */
+ * x = n ln 2 + r, |r| <= ln(2) / 2: e^x = 2^n + 2^n p, p = e^r - 1 by its series. n is rounded by adding 1.5 * 2^23,
+ * whose last bits then hold it. */
 
 INLINE real less_one(real x, real *power) {
     const real shifted = FMA(x, (real)(1.44269504f), (real)(12582912.0f)), n = shifted - 12582912.0f;
@@ -189,8 +189,8 @@ INLINE void pass_forward(const sequences *s, const forward_arrays *a, int step, 
 #endif
 }
 
-/* Step t of sample n: SUM holds the products of the hidden state with the recurrent weights, gate by gate. Where the reset
- * gate comes before the product this is the first half: the update gate and the reset state go to scratch. */
+/* Step t of sample n: SUM holds the products of the hidden state with the recurrent weights, gate by gate. Where the
+ * reset gate comes before the product this is the first half: the update gate and the reset state go to scratch. */
 INLINE void step_forward(const sequences *s, const forward_arrays *a, int step, int t, int n, int unit, int count,
                          const real sum[SLOTS]) {
     if (t >= length_of(s, n)) {
@@ -258,8 +258,8 @@ INLINE void candidate_forward(const sequences *s, const forward_arrays *a, int t
 
 /* ---- backward ---- */
 
-/* OTHERS: what takes the place of dx for the recurrent weights where the reset gate comes after the product (T, N, D*3*H);
- * r h where it comes before (T, N, D*H); with peepholes the cell before (T, N, D*H). */
+/* OTHERS: what takes the place of dx for the recurrent weights where the reset gate comes after the product (T, N,
+ * D*3*H); r h where it comes before (T, N, D*H); with peepholes the cell before (T, N, D*H). */
 typedef struct backward_arrays {
     const __global float *y, *hidden, *cell, *extra, *kept, *dy, *last_dhidden, *last_dcell;
     __global float *dx, *earlier, *dhidden, *dcell, *others;
@@ -314,9 +314,9 @@ INLINE void lstm_backward(const sequences *s, const backward_arrays *a, int step
 }
 #endif
 
-/* Step t of sample n, the STEPth that is carried out (the last in time comes first). SUM is what flows back into h through
- * the products of the step after. What flows back without a product is carried in dhidden. Where the reset gate comes
- * before the product this is the first half. */
+/* Step t of sample n, the STEPth that is carried out (the last in time comes first). SUM is what flows back into h
+ * through the products of the step after. What flows back without a product is carried in dhidden. Where the reset gate
+ * comes before the product this is the first half. */
 INLINE void step_backward(const sequences *s, const backward_arrays *a, int step, int t, int n, int unit, int count,
                           real sum) {
     const size_t state = state_at(s, n) + unit, row = row_at(s, t, n, s->units) + unit;

@@ -11,9 +11,9 @@ enum { TILE = 16, ITEMS = 64, ROWS = 4, PITCH_ROWS = TILE + 4, PITCH_UNITS = TIL
 /* sum[r][g] += the products, over COUNT inputs, of the group's rows with its units' columns: GATE_COUNT matrices
  * GATE_STEP floats apart, element (input k, unit u) at k * k_step + u * unit_step. ROW holds the rows that this item
  * brings, every fourth from item / 16 on. LEFT units are inside. */
-INLINE void add_products(int count, const __global float *const row[ROWS], const __global float *weights, int gate_count,
-                         size_t gate_step, int k_step, int unit_step, int left, __local float *row_tile,
-                         __local float *unit_tile, float sum[ROWS][SLOTS]) {
+INLINE void add_products(int count, const __global float *const row[ROWS], const __global float *weights,
+                         int gate_count, size_t gate_step, int k_step, int unit_step, int left,
+                         __local float *row_tile, __local float *unit_tile, float sum[ROWS][SLOTS]) {
     const int item = (int)get_local_id(0), x = item % TILE, y = item / TILE;
     for (int k0 = 0; k0 < count; k0 += TILE) {
         UNROLL
@@ -60,8 +60,8 @@ INLINE void clear_sums(float sum[ROWS][SLOTS]) {
 #define FORWARD_ARRAYS                                                                                                 \
     { x, hidden, cell, extra, y, last_hidden, last_cell, kept, scratch, has_extra, keeps, clip }
 
-/* Group (units, samples, direction): step STEP of all gates, or of the update and reset gates where the reset state must
- * be whole first. */
+/* Group (units, samples, direction): step STEP of all gates, or of the update and reset gates where the reset state
+ * must be whole first. */
 __kernel GROUP_OF_ITEMS void forward_step(FORWARD_PARAMETERS) {
     __local float row_tile[TILE * PITCH_ROWS], unit_tile[RECURRENT_GATES * TILE * PITCH_UNITS];
     const int direction = (int)get_group_id(2), item = (int)get_local_id(0);
@@ -127,7 +127,8 @@ __kernel GROUP_OF_ITEMS void backward_step(BACKWARD_PARAMETERS) {
     const int first_unit = (int)get_group_id(0) * TILE, first = (int)get_group_id(1) * TILE;
     const sequences s = SEQUENCES(direction);
     const backward_arrays a = BACKWARD_ARRAYS;
-    const int t = s.reversed ? step : time - 1 - step, unit = first_unit + item % TILE, later = s.reversed ? t - 1 : t + 1;
+    const int t = s.reversed ? step : time - 1 - step, later = s.reversed ? t - 1 : t + 1;
+    const int unit = first_unit + item % TILE;
     float sum[ROWS][SLOTS];
     clear_sums(sum);
     if (step > 0) {

@@ -1,4 +1,4 @@
-/* Vectors of 16: the sum and the largest of the lanes, in a fixed order, and the loads and stores of a row's last lanes.
+/* Vectors of 16: the sum and the largest of the lanes, in a fixed order, and loads and stores of a row's last lanes.
  * Lanes are added in an array, which compilers keep in registers: Oclgrind 21.10 takes lane 11 of a shuffled vector for
  * uninitialised, and fails on a shuffle with a lane that does not matter (its Uninitialized.cpp, ShuffleVector). */
 #ifndef VECTORS_H

@@ -216,21 +216,19 @@ static void style_of(char style[96], int activation, bool dashed) {
              dashed ? " stroke-dasharray=\"6 4\"" : "");
 }
 
+static clade_panel norms_panel(clade_text *svg, double x, double y, double width, double height) {
+    return (clade_panel){
+        .svg = svg, .x = x, .y = y, .width = width, .height = height, .bottom = 1e-8, .top = 10, .log_y = true
+    };
+}
+
 static void draw_layers(clade_text *svg, const record records[ACTIVATIONS], int64_t layers) {
     double x[MOST_LAYERS];
     char style[96], words[64];
     for (int64_t i = 0; i < layers; i++)
         x[i] = (double)i + 1;
-    clade_panel norms = { .svg = svg,
-                          .x = 80,
-                          .y = 60,
-                          .width = 320,
-                          .height = 280,
-                          .left = 1,
-                          .right = (double)layers,
-                          .bottom = 1e-8,
-                          .top = 10,
-                          .log_y = true };
+    clade_panel norms = norms_panel(svg, 80, 60, 320, 280);
+    norms.left = 1, norms.right = (double)layers;
     clade_panel zeros = { .svg = svg,
                           .x = 480,
                           .y = 60,
@@ -261,16 +259,8 @@ static clade_status draw_steps(clade_lab *lab, clade_text *svg, const record rec
     char style[96];
     double *x = clade_allocate(lab->context, 2 * (size_t)steps, sizeof *x), *y = x ? x + steps : NULL;
     if (!x) return clade_fail_memory(lab->context, (size_t)steps * sizeof *x, "a picture");
-    clade_panel panel = { .svg = svg,
-                          .x = 80,
-                          .y = 430,
-                          .width = 720,
-                          .height = 260,
-                          .left = 0,
-                          .right = (double)steps,
-                          .bottom = 1e-8,
-                          .top = 10,
-                          .log_y = true };
+    clade_panel panel = norms_panel(svg, 80, 430, 720, 260);
+    panel.right = (double)steps;
     clade_panel_axes(&panel, "gradient norm of the lowest (dashed) and the highest layer", "step", "");
     for (int a = 0; a < ACTIVATIONS; a++)
         for (int low = 0; low < 2; low++) {

@@ -368,7 +368,7 @@ static const clade_setting settings[] = {
 
 const clade_experiment_row clade_experiment_drumbeat = {
     .about = { .name = "drumbeat",
-               .title = "A known pattern found in a signal and in a picture: normalised against plain correlation",
+               .title = "a known pattern found in a signal and in a picture: normalised against plain correlation",
                .settings = settings },
     .run = run,
 };

@@ -135,7 +135,7 @@ typedef enum clade_fill {
     CLADE_FILL_NONZERO,      /* 0.1 <= |x| < 1 */
     CLADE_FILL_SMALL,        /* [-1/32, 1/32): weights that are applied again and again */
     CLADE_FILL_LABELS,       /* int32 in 0 .. label_bound - 1 */
-    CLADE_FILL_RANDOM_STATE, /* int32 (8): the run's seed, step and first sample (ops/dropout.c) */
+    CLADE_FILL_RANDOM_STATE, /* int32 (8): the run's seed, step and first sample (ops/draws.h) */
 } clade_fill;
 
 enum { CLADE_CASE_INPUTS = 8 };

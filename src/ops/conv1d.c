@@ -7,23 +7,15 @@
 static clade_conv_layer read_options(const clade_conv1d_options *options) {
     clade_conv1d_options given = { 0 };
     if (options != NULL) memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
-    return (clade_conv_layer){
+    clade_conv_layer layer = {
         .what = "conv1d",
         .axes = 1,
-        .x = given.x,
-        .filters = given.filters,
-        .kernel = { given.kernel },
-        .stride = { given.stride },
-        .pad = { given.pad[0], given.pad[1] },
-        .dilation = { given.dilation },
+        CLADE_CONV_LAYER_FIELDS(given),
         .groups = given.groups,
-        .padding = given.padding,
         .flip = given.flip,
-        .no_bias = given.no_bias,
-        .weight_initializer = given.weight_initializer,
-        .bias_initializer = given.bias_initializer,
-        .name = given.name,
     };
+    CLADE_CONV_LAYER_ARRAYS(layer, given);
+    return layer;
 }
 
 clade_value clade_conv1d_with(const clade_conv1d_options *options) {

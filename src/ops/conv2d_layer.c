@@ -9,20 +9,11 @@ static clade_conv_layer read_options(const clade_conv2d_options *options) {
     clade_conv_layer layer = {
         .what = "conv2d",
         .axes = 2,
-        .x = given.x,
-        .filters = given.filters,
+        CLADE_CONV_LAYER_FIELDS(given),
         .groups = given.groups,
-        .padding = given.padding,
         .flip = given.flip,
-        .no_bias = given.no_bias,
-        .weight_initializer = given.weight_initializer,
-        .bias_initializer = given.bias_initializer,
-        .name = given.name,
     };
-    memcpy(layer.kernel, given.kernel, sizeof given.kernel);
-    memcpy(layer.stride, given.stride, sizeof given.stride);
-    memcpy(layer.pad, given.pad, sizeof given.pad);
-    memcpy(layer.dilation, given.dilation, sizeof given.dilation);
+    CLADE_CONV_LAYER_ARRAYS(layer, given);
     return layer;
 }
 

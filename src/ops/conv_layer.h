@@ -6,6 +6,8 @@
 
 #include "ops/op.h"
 
+#include <string.h>
+
 enum { CLADE_CONV_AXES = 3 };
 
 /* What all options of layers say. Of each array the first AXES entries count; of PAD those before each axis, then those
@@ -22,6 +24,17 @@ typedef struct clade_conv_layer {
     clade_initializer weight_initializer, bias_initializer;
     const char *name;
 } clade_conv_layer;
+
+/* What options GIVEN of every kind say: fields of a layer, and its arrays, which are numbers in those of one axis. */
+#define CLADE_CONV_LAYER_FIELDS(GIVEN)                                                                                 \
+    .x = (GIVEN).x, .filters = (GIVEN).filters, .padding = (GIVEN).padding, .no_bias = (GIVEN).no_bias,                \
+    .weight_initializer = (GIVEN).weight_initializer, .bias_initializer = (GIVEN).bias_initializer,                    \
+    .name = (GIVEN).name
+#define CLADE_CONV_LAYER_ARRAYS(LAYER, GIVEN)                                                                          \
+    (memcpy((LAYER).kernel, &(GIVEN).kernel, sizeof(GIVEN).kernel),                                                    \
+     memcpy((LAYER).stride, &(GIVEN).stride, sizeof(GIVEN).stride),                                                    \
+     memcpy((LAYER).pad, &(GIVEN).pad, sizeof(GIVEN).pad),                                                             \
+     memcpy((LAYER).dilation, &(GIVEN).dilation, sizeof(GIVEN).dilation))
 
 /* The layer: its states and the convolution. */
 clade_value clade_conv_layer_build(const clade_conv_layer *layer);

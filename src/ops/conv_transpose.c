@@ -4,24 +4,14 @@
 
 #include <string.h>
 
-/* What the options of all three say, whose arrays are of 1, 2 or 3 axes. */
-#define LAYER_OF(GIVEN, WHAT, COUNT)                                                                                   \
-    {                                                                                                                  \
-        .what = WHAT, .axes = COUNT, .transposed = true, .x = (GIVEN).x, .filters = (GIVEN).filters,                   \
-        .groups = (GIVEN).groups, .padding = (GIVEN).padding, .no_bias = (GIVEN).no_bias,                              \
-        .weight_initializer = (GIVEN).weight_initializer, .bias_initializer = (GIVEN).bias_initializer,                \
-        .name = (GIVEN).name                                                                                           \
-    }
 #define READ(COUNT)                                                                                                    \
     static clade_conv_layer read_##COUNT(const clade_conv_transpose##COUNT##d_options *options) {                      \
         clade_conv_transpose##COUNT##d_options given = { 0 };                                                          \
         if (options != NULL) memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);     \
-        clade_conv_layer layer = LAYER_OF(given, "conv_transpose" #COUNT "d", COUNT);                                  \
-        memcpy(layer.kernel, &given.kernel, sizeof given.kernel);                                                      \
-        memcpy(layer.stride, &given.stride, sizeof given.stride);                                                      \
-        memcpy(layer.pad, &given.pad, sizeof given.pad);                                                               \
+        clade_conv_layer layer = { CLADE_CONV_LAYER_FIELDS(given), .what = "conv_transpose" #COUNT "d", .axes = COUNT, \
+                                   .transposed = true, .groups = given.groups };                                       \
+        CLADE_CONV_LAYER_ARRAYS(layer, given);                                                                         \
         memcpy(layer.output_padding, &given.output_padding, sizeof given.output_padding);                              \
-        memcpy(layer.dilation, &given.dilation, sizeof given.dilation);                                                \
         return layer;                                                                                                  \
     }                                                                                                                  \
                                                                                                                        \

@@ -47,6 +47,42 @@ double clade_combine(clade_combination how, double old, double new) {
     }
 }
 
+/* ---- gradients that other rows share ---- */
+
+void clade_gather_gradient(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[],
+                           const clade_op *scatter, const void *attributes) {
+    if (!tape->wanted[0]) return;
+    const clade_value zeros = clade_constant(tape->graph, clade_value_dims(node->inputs[0]), 0);
+    const clade_value inputs[] = { zeros, node->inputs[1], dy[0] };
+    dx[0] = clade_append(tape->graph, scatter, "", attributes, inputs, 3);
+}
+
+/* What came from x flows to x, the rest to what was put: of the larger and smaller, to those that equal y. */
+void clade_scatter_gradient(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[],
+                            const clade_op *gather, clade_combination how) {
+    const clade_value x = node->inputs[0], index = node->inputs[1], u = node->inputs[2];
+    const clade_value y = { tape->graph, node->index, 0 }, zero = clade_constant(tape->graph, CLADE_SCALAR, 0);
+    clade_value to_x = dy[0], to_u = dy[0];
+    if (how == CLADE_COMBINE_REPLACE) {
+        const clade_value inputs[] = { dy[0], index, clade_constant(tape->graph, clade_value_dims(u), 0) };
+        to_x = clade_append(tape->graph, node->op, "", node->attributes, inputs, 3);
+    } else if (how == CLADE_COMBINE_MULTIPLY) {
+        to_u = clade_multiply(dy[0], y);
+        to_x = clade_divide(to_u, x);
+    } else if (how != CLADE_COMBINE_ADD) {
+        to_x = clade_where(clade_equal(x, y), dy[0], zero);
+    }
+    if (tape->wanted[0]) dx[0] = to_x;
+    if (!tape->wanted[2]) return;
+    const clade_value flowing[] = { to_u, index }, results[] = { y, index };
+    dx[2] = clade_append(tape->graph, gather, "", node->attributes, flowing, 2);
+    if (how == CLADE_COMBINE_MULTIPLY) dx[2] = clade_divide(dx[2], u);
+    if (how == CLADE_COMBINE_MAXIMUM || how == CLADE_COMBINE_MINIMUM) {
+        const clade_value won = clade_append(tape->graph, gather, "", node->attributes, results, 2);
+        dx[2] = clade_where(clade_equal(u, won), dx[2], zero);
+    }
+}
+
 /* ---- types and gradients ---- */
 
 static bool infer_gather(const clade_node *node, clade_type out[], clade_text *why) {

@@ -32,6 +32,14 @@ clade_status clade_spread_launch(const clade_site *site, clade_commands *command
 /* The options that choose an element's type and HOW. */
 void clade_gather_options(clade_dtype dtype, clade_combination how, char options[48]);
 
+/* The gradient of a row that gathers from input 0 by the index of input 1: SCATTER with ATTRIBUTES, which add. */
+void clade_gather_gradient(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[],
+                           const clade_op *scatter, const void *attributes);
+/* The gradients of a row that puts input 2 on input 0 as HOW says; GATHER takes back what it puts, and has its
+ * attributes. */
+void clade_scatter_gradient(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[],
+                            const clade_op *gather, clade_combination how);
+
 /* INDEX along an axis of SIZE, counted from the end where it is negative; -1: outside. */
 int64_t clade_place_of(double index, int64_t size);
 

@@ -73,42 +73,15 @@ static bool infer_scatter_nd(const clade_node *node, clade_type out[], clade_tex
 
 /* ---- gradients ---- */
 
-static clade_value append(const clade_op *op, const tuples_attributes *a, clade_value x, clade_value index,
-                          clade_value updates) {
-    const clade_value inputs[] = { x, index, updates };
-    return clade_append(index.graph, op, "", a, inputs, clade_value_valid(updates) ? 3 : 2);
-}
-
 static void gradient_gather_nd(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
     tuples_attributes a = *(const tuples_attributes *)node->attributes;
     a.how = CLADE_COMBINE_ADD;
-    if (!tape->wanted[0]) return;
-    clade_value zeros = clade_constant(tape->graph, clade_value_dims(node->inputs[0]), 0);
-    dx[0] = append(&clade_op_scatter_nd, &a, zeros, node->inputs[1], dy[0]);
+    clade_gather_gradient(tape, node, dy, dx, &clade_op_scatter_nd, &a);
 }
 
-/* What came from x flows to x, the rest to what was put: of the larger and smaller, to those that equal y. */
 static void gradient_scatter_nd(clade_tape *tape, const clade_node *node, const clade_value dy[], clade_value dx[]) {
     const tuples_attributes *a = node->attributes;
-    const clade_value x = node->inputs[0], index = node->inputs[1], u = node->inputs[2];
-    const clade_value y = { tape->graph, node->index, 0 }, zero = clade_constant(tape->graph, CLADE_SCALAR, 0);
-    clade_value to_x = dy[0], to_u = dy[0];
-    if (a->how == CLADE_COMBINE_REPLACE) {
-        to_x = append(&clade_op_scatter_nd, a, dy[0], index, clade_constant(tape->graph, clade_value_dims(u), 0));
-    } else if (a->how == CLADE_COMBINE_MULTIPLY) {
-        to_u = clade_multiply(dy[0], y);
-        to_x = clade_divide(to_u, x);
-    } else if (a->how != CLADE_COMBINE_ADD) {
-        to_x = clade_where(clade_equal(x, y), dy[0], zero);
-    }
-    if (tape->wanted[0]) dx[0] = to_x;
-    if (!tape->wanted[2]) return;
-    dx[2] = append(&clade_op_gather_nd, a, to_u, index, CLADE_NO_VALUE);
-    if (a->how == CLADE_COMBINE_MULTIPLY) dx[2] = clade_divide(dx[2], u);
-    if (a->how == CLADE_COMBINE_MAXIMUM || a->how == CLADE_COMBINE_MINIMUM) {
-        clade_value won = append(&clade_op_gather_nd, a, y, index, CLADE_NO_VALUE);
-        dx[2] = clade_where(clade_equal(u, won), dx[2], zero);
-    }
+    clade_scatter_gradient(tape, node, dy, dx, &clade_op_gather_nd, (clade_combination)a->how);
 }
 
 /* ---- geometry ---- */

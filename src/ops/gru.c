@@ -6,402 +6,95 @@
  * dx, the state before each step, dh, and what else the weights' gradient needs: the reset gate after the product, the
  * gradient of R h + b of all gates, (T, N, D*3*H); before it, r h, (T, N, D*H). It has no gradient of its own. */
 #include "ops/recurrent.h"
+#include "ops/recurrent_cases.h"
+
+/* AFTER: whether the reset gate comes after the product, 0 or 1. */
+#define FORWARD(AFTER, NAME, T, N, H, DIRECTION, KEEPS, CLIP)                                                          \
+    {                                                                                                                  \
+        .name = NAME,                                                                                                  \
+        .in = { CLADE_CASE_STEPS(T, N, 3 * (H), DIRECTION), CLADE_CASE_WEIGHTS(3, H, DIRECTION),                       \
+                CLADE_CASE_STATE(N, H, DIRECTION), CLADE_CASE_EXTRA(H, DIRECTION) },                                   \
+        .input_count = 3 + AFTER, .fill = CLADE_CASE_FILL(H),                                                          \
+        .attributes = &(const clade_recurrent_attributes){ .output_count = 2 + KEEPS,                                  \
+                                                           .keeps = KEEPS,                                             \
+                                                           .extra = AFTER,                                             \
+                                                           .reset_after = AFTER,                                       \
+                                                           .direction = DIRECTION,                                     \
+                                                           .clip = CLIP },                                             \
+    }
+#define LENGTHS(AFTER, NAME, T, N, H, DIRECTION, KEEPS, BOUND)                                                         \
+    {                                                                                                                  \
+        .name = NAME,                                                                                                  \
+        .in = { CLADE_CASE_STEPS(T, N, 3 * (H), DIRECTION),                                                            \
+                CLADE_CASE_WEIGHTS(3, H, DIRECTION),                                                                   \
+                CLADE_CASE_STATE(N, H, DIRECTION),                                                                     \
+                { 1, { N } },                                                                                          \
+                CLADE_CASE_EXTRA(H, DIRECTION) },                                                                      \
+        .input_count = 4 + AFTER, .fill = { [3] = CLADE_FILL_LABELS }, .label_bound = BOUND,                           \
+        .attributes = &(const clade_recurrent_attributes){ .output_count = 2 + KEEPS,                                  \
+                                                           .keeps = KEEPS,                                             \
+                                                           .extra = AFTER,                                             \
+                                                           .reset_after = AFTER,                                       \
+                                                           .lengths = true,                                            \
+                                                           .direction = DIRECTION },                                   \
+    }
+#define BEFORE(NAME, T, N, H, DIRECTION, KEEPS, CLIP) FORWARD(0, NAME, T, N, H, DIRECTION, KEEPS, CLIP)
+#define AFTER(NAME, T, N, H, DIRECTION, KEEPS, CLIP) FORWARD(1, NAME, T, N, H, DIRECTION, KEEPS, CLIP)
+#define BEFORE_LENGTHS(NAME, T, N, H, DIRECTION, KEEPS, BOUND) LENGTHS(0, NAME, T, N, H, DIRECTION, KEEPS, BOUND)
+#define AFTER_LENGTHS(NAME, T, N, H, DIRECTION, KEEPS, BOUND) LENGTHS(1, NAME, T, N, H, DIRECTION, KEEPS, BOUND)
 
 static const clade_case cases[] = {
-    { .name = "reset before: one of each",
-      .in = { { 3, { 1, 1, 3 } }, { 3, { 1, 3, 1 } }, { 3, { 1, 1, 1 } } },
-      .input_count = 3,
-      .fill = { [1] = CLADE_FILL_SMALL },
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 3, .keeps = true } },
-    { .name = "reset before: a few units",
-      .in = { { 3, { 4, 3, 15 } }, { 3, { 1, 15, 5 } }, { 3, { 1, 3, 5 } } },
-      .input_count = 3,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 3, .keeps = true } },
-    { .name = "reset before: whole blocks, whole rows",
-      .in = { { 3, { 2, 8, 48 } }, { 3, { 1, 48, 16 } }, { 3, { 1, 8, 16 } } },
-      .input_count = 3,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 3, .keeps = true } },
-    { .name = "reset before: more than a block and more than a tile of rows",
-      .in = { { 3, { 2, 9, 54 } }, { 3, { 1, 54, 18 } }, { 3, { 1, 9, 18 } } },
-      .input_count = 3,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 3, .keeps = true } },
-    { .name = "reset before: in reverse, with lengths",
-      .in = { { 3, { 3, 8, 15 } }, { 3, { 1, 15, 5 } }, { 3, { 1, 8, 5 } }, { 1, { 8 } } },
-      .input_count = 4,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 4,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 3, .keeps = true, .lengths = true, .direction = CLADE_REVERSE } },
-    { .name = "reset before: both ways, with lengths",
-      .in = { { 3, { 3, 2, 108 } }, { 3, { 2, 54, 18 } }, { 3, { 2, 2, 18 } }, { 1, { 2 } } },
-      .input_count = 4,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 4,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 3, .keeps = true, .lengths = true, .direction = CLADE_BIDIRECTIONAL } },
-    { .name = "reset before: both ways",
-      .in = { { 3, { 3, 2, 102 } }, { 3, { 2, 51, 17 } }, { 3, { 2, 2, 17 } } },
-      .input_count = 3,
-      .attributes =
-          &(const clade_recurrent_attributes){ .output_count = 3, .keeps = true, .direction = CLADE_BIDIRECTIONAL } },
-    { .name = "reset before: with lengths",
-      .in = { { 3, { 5, 6, 18 } }, { 3, { 1, 18, 6 } }, { 3, { 1, 6, 6 } }, { 1, { 6 } } },
-      .input_count = 4,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 6,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 3, .keeps = true, .lengths = true } },
-    { .name = "reset before: many samples, several slabs",
-      .in = { { 3, { 2, 41, 6 } }, { 3, { 1, 6, 2 } }, { 3, { 1, 41, 2 } } },
-      .input_count = 3,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 3, .keeps = true } },
-    { .name = "reset before: clipped",
-      .in = { { 3, { 3, 3, 18 } }, { 3, { 1, 18, 6 } }, { 3, { 1, 3, 6 } } },
-      .input_count = 3,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 3, .keeps = true, .clip = 0.5 } },
-    { .name = "reset before: nothing kept",
-      .in = { { 3, { 3, 5, 57 } }, { 3, { 1, 57, 19 } }, { 3, { 1, 5, 19 } } },
-      .input_count = 3,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 2 } },
-    { .name = "reset before: nothing kept, in reverse, with lengths",
-      .in = { { 3, { 4, 5, 57 } }, { 3, { 1, 57, 19 } }, { 3, { 1, 5, 19 } }, { 1, { 5 } } },
-      .input_count = 4,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 5,
-      .attributes =
-          &(const clade_recurrent_attributes){ .output_count = 2, .lengths = true, .direction = CLADE_REVERSE } },
-    { .name = "reset after: one of each",
-      .in = { { 3, { 1, 1, 3 } }, { 3, { 1, 3, 1 } }, { 3, { 1, 1, 1 } }, { 2, { 1, 3 } } },
-      .input_count = 4,
-      .attributes =
-          &(const clade_recurrent_attributes){ .output_count = 3, .keeps = true, .extra = true, .reset_after = true } },
-    { .name = "reset after: a few units",
-      .in = { { 3, { 4, 3, 15 } }, { 3, { 1, 15, 5 } }, { 3, { 1, 3, 5 } }, { 2, { 1, 15 } } },
-      .input_count = 4,
-      .attributes =
-          &(const clade_recurrent_attributes){ .output_count = 3, .keeps = true, .extra = true, .reset_after = true } },
-    { .name = "reset after: whole blocks, whole rows",
-      .in = { { 3, { 2, 8, 48 } }, { 3, { 1, 48, 16 } }, { 3, { 1, 8, 16 } }, { 2, { 1, 48 } } },
-      .input_count = 4,
-      .attributes =
-          &(const clade_recurrent_attributes){ .output_count = 3, .keeps = true, .extra = true, .reset_after = true } },
-    { .name = "reset after: more than a block and more than a tile of rows",
-      .in = { { 3, { 2, 9, 54 } }, { 3, { 1, 54, 18 } }, { 3, { 1, 9, 18 } }, { 2, { 1, 54 } } },
-      .input_count = 4,
-      .attributes =
-          &(const clade_recurrent_attributes){ .output_count = 3, .keeps = true, .extra = true, .reset_after = true } },
-    { .name = "reset after: in reverse, with lengths",
-      .in = { { 3, { 3, 8, 15 } }, { 3, { 1, 15, 5 } }, { 3, { 1, 8, 5 } }, { 1, { 8 } }, { 2, { 1, 15 } } },
-      .input_count = 5,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 4,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 3,
-                                                         .keeps = true,
-                                                         .extra = true,
-                                                         .reset_after = true,
-                                                         .lengths = true,
-                                                         .direction = CLADE_REVERSE } },
-    { .name = "reset after: both ways, with lengths",
-      .in = { { 3, { 3, 2, 108 } }, { 3, { 2, 54, 18 } }, { 3, { 2, 2, 18 } }, { 1, { 2 } }, { 2, { 2, 54 } } },
-      .input_count = 5,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 4,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 3,
-                                                         .keeps = true,
-                                                         .extra = true,
-                                                         .reset_after = true,
-                                                         .lengths = true,
-                                                         .direction = CLADE_BIDIRECTIONAL } },
-    { .name = "reset after: both ways",
-      .in = { { 3, { 3, 2, 102 } }, { 3, { 2, 51, 17 } }, { 3, { 2, 2, 17 } }, { 2, { 2, 51 } } },
-      .input_count = 4,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 3,
-                                                         .keeps = true,
-                                                         .extra = true,
-                                                         .reset_after = true,
-                                                         .direction = CLADE_BIDIRECTIONAL } },
-    { .name = "reset after: with lengths",
-      .in = { { 3, { 5, 6, 18 } }, { 3, { 1, 18, 6 } }, { 3, { 1, 6, 6 } }, { 1, { 6 } }, { 2, { 1, 18 } } },
-      .input_count = 5,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 6,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 3, .keeps = true, .extra = true, .reset_after = true, .lengths = true } },
-    { .name = "reset after: many samples, several slabs",
-      .in = { { 3, { 2, 41, 6 } }, { 3, { 1, 6, 2 } }, { 3, { 1, 41, 2 } }, { 2, { 1, 6 } } },
-      .input_count = 4,
-      .attributes =
-          &(const clade_recurrent_attributes){ .output_count = 3, .keeps = true, .extra = true, .reset_after = true } },
-    { .name = "reset after: clipped",
-      .in = { { 3, { 3, 3, 18 } }, { 3, { 1, 18, 6 } }, { 3, { 1, 3, 6 } }, { 2, { 1, 18 } } },
-      .input_count = 4,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 3, .keeps = true, .extra = true, .reset_after = true, .clip = 0.5 } },
-    { .name = "reset after: nothing kept",
-      .in = { { 3, { 3, 5, 57 } }, { 3, { 1, 57, 19 } }, { 3, { 1, 5, 19 } }, { 2, { 1, 57 } } },
-      .input_count = 4,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 2, .extra = true, .reset_after = true } },
-    { .name = "reset after: nothing kept, in reverse, with lengths",
-      .in = { { 3, { 4, 5, 57 } }, { 3, { 1, 57, 19 } }, { 3, { 1, 5, 19 } }, { 1, { 5 } }, { 2, { 1, 57 } } },
-      .input_count = 5,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 5,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 2, .extra = true, .reset_after = true, .lengths = true, .direction = CLADE_REVERSE } },
+    CLADE_RECURRENT_CASES(BEFORE, BEFORE_LENGTHS, "reset before: ", 16),
+    CLADE_RECURRENT_CASES_OF_KEEPING(BEFORE, BEFORE_LENGTHS, "reset before: "),
+    CLADE_RECURRENT_CASES(AFTER, AFTER_LENGTHS, "reset after: ", 16),
+    CLADE_RECURRENT_CASES_OF_KEEPING(AFTER, AFTER_LENGTHS, "reset after: "),
     { .name = NULL },
 };
+
+#define BACKWARD(AFTER, NAME, T, N, H, DIRECTION, DY, LAST, CLIP)                                                      \
+    {                                                                                                                  \
+        .name = NAME,                                                                                                  \
+        .in = { CLADE_CASE_STEPS(T, N, H, DIRECTION),       CLADE_CASE_WEIGHTS(3, H, DIRECTION),                       \
+                CLADE_CASE_STATE(N, H, DIRECTION),          CLADE_CASE_STEPS(T, N, (3 + AFTER) * (H), DIRECTION),      \
+                CLADE_CASE_FLOWING(T, N, H, DIRECTION, DY), CLADE_CASE_STATE(N, H, DIRECTION) },                       \
+        .input_count = 4 + DY + LAST, .fill = CLADE_CASE_FILL(H),                                                      \
+        .attributes = &(const clade_recurrent_attributes){ .output_count = 4,                                          \
+                                                           .dy = DY,                                                   \
+                                                           .last_dhidden = LAST,                                       \
+                                                           .reset_after = AFTER,                                       \
+                                                           .direction = DIRECTION,                                     \
+                                                           .clip = CLIP },                                             \
+    }
+#define BACKWARD_LENGTHS(AFTER, NAME, T, N, H, DIRECTION, DY, LAST, BOUND)                                             \
+    {                                                                                                                  \
+        .name = NAME,                                                                                                  \
+        .in = { CLADE_CASE_STEPS(T, N, H, DIRECTION),                                                                  \
+                CLADE_CASE_WEIGHTS(3, H, DIRECTION),                                                                   \
+                CLADE_CASE_STATE(N, H, DIRECTION),                                                                     \
+                { 1, { N } },                                                                                          \
+                CLADE_CASE_STEPS(T, N, (3 + AFTER) * (H), DIRECTION),                                                  \
+                CLADE_CASE_FLOWING(T, N, H, DIRECTION, DY),                                                            \
+                CLADE_CASE_STATE(N, H, DIRECTION) },                                                                   \
+        .input_count = 5 + DY + LAST, .fill = { [3] = CLADE_FILL_LABELS }, .label_bound = BOUND,                       \
+        .attributes = &(const clade_recurrent_attributes){ .output_count = 4,                                          \
+                                                           .dy = DY,                                                   \
+                                                           .last_dhidden = LAST,                                       \
+                                                           .reset_after = AFTER,                                       \
+                                                           .lengths = true,                                            \
+                                                           .direction = DIRECTION },                                   \
+    }
+#define BEFORE_BACKWARD(NAME, T, N, H, DIRECTION, DY, LAST, CLIP) BACKWARD(0, NAME, T, N, H, DIRECTION, DY, LAST, CLIP)
+#define AFTER_BACKWARD(NAME, T, N, H, DIRECTION, DY, LAST, CLIP) BACKWARD(1, NAME, T, N, H, DIRECTION, DY, LAST, CLIP)
+#define BEFORE_BACKWARD_LENGTHS(NAME, T, N, H, DIRECTION, DY, LAST, BOUND)                                             \
+    BACKWARD_LENGTHS(0, NAME, T, N, H, DIRECTION, DY, LAST, BOUND)
+#define AFTER_BACKWARD_LENGTHS(NAME, T, N, H, DIRECTION, DY, LAST, BOUND)                                              \
+    BACKWARD_LENGTHS(1, NAME, T, N, H, DIRECTION, DY, LAST, BOUND)
 
 static const clade_case gradient_cases[] = {
-    { .name = "reset before: one of each",
-      .in = { { 3, { 1, 1, 1 } },
-              { 3, { 1, 3, 1 } },
-              { 3, { 1, 1, 1 } },
-              { 3, { 1, 1, 3 } },
-              { 3, { 1, 1, 1 } },
-              { 3, { 1, 1, 1 } } },
-      .input_count = 6,
-      .fill = { [1] = CLADE_FILL_SMALL },
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4, .dy = true, .last_dhidden = true } },
-    { .name = "reset before: a few units, dy alone",
-      .in = { { 3, { 4, 3, 5 } }, { 3, { 1, 15, 5 } }, { 3, { 1, 3, 5 } }, { 3, { 4, 3, 15 } }, { 3, { 4, 3, 5 } } },
-      .input_count = 5,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4, .dy = true } },
-    { .name = "reset before: whole blocks, whole rows",
-      .in = { { 3, { 3, 8, 32 } },
-              { 3, { 1, 96, 32 } },
-              { 3, { 1, 8, 32 } },
-              { 3, { 3, 8, 96 } },
-              { 3, { 3, 8, 32 } },
-              { 3, { 1, 8, 32 } } },
-      .input_count = 6,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4, .dy = true, .last_dhidden = true } },
-    { .name = "reset before: more than a block and more than a tile of rows",
-      .in = { { 3, { 3, 11, 37 } },
-              { 3, { 1, 111, 37 } },
-              { 3, { 1, 11, 37 } },
-              { 3, { 3, 11, 111 } },
-              { 3, { 3, 11, 37 } },
-              { 3, { 1, 11, 37 } } },
-      .input_count = 6,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4, .dy = true, .last_dhidden = true } },
-    { .name = "reset before: in reverse, with lengths",
-      .in = { { 3, { 3, 8, 5 } },
-              { 3, { 1, 15, 5 } },
-              { 3, { 1, 8, 5 } },
-              { 1, { 8 } },
-              { 3, { 3, 8, 15 } },
-              { 3, { 3, 8, 5 } },
-              { 3, { 1, 8, 5 } } },
-      .input_count = 7,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 4,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .dy = true, .last_dhidden = true, .lengths = true, .direction = CLADE_REVERSE } },
-    { .name = "reset before: both ways, with lengths",
-      .in = { { 3, { 4, 9, 36 } },
-              { 3, { 2, 54, 18 } },
-              { 3, { 2, 9, 18 } },
-              { 1, { 9 } },
-              { 3, { 4, 9, 108 } },
-              { 3, { 4, 9, 36 } },
-              { 3, { 2, 9, 18 } } },
-      .input_count = 7,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 5,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4,
-                                                         .dy = true,
-                                                         .last_dhidden = true,
-                                                         .lengths = true,
-                                                         .direction = CLADE_BIDIRECTIONAL } },
-    { .name = "reset before: both ways, the last states alone",
-      .in = { { 3, { 3, 2, 34 } },
-              { 3, { 2, 51, 17 } },
-              { 3, { 2, 2, 17 } },
-              { 3, { 3, 2, 102 } },
-              { 3, { 2, 2, 17 } } },
-      .input_count = 5,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4,
-                                                         .last_dhidden = true,
-                                                         .direction = CLADE_BIDIRECTIONAL } },
-    { .name = "reset before: with lengths, the last states alone",
-      .in = { { 3, { 5, 6, 6 } },
-              { 3, { 1, 18, 6 } },
-              { 3, { 1, 6, 6 } },
-              { 1, { 6 } },
-              { 3, { 5, 6, 18 } },
-              { 3, { 1, 6, 6 } } },
-      .input_count = 6,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 6,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4, .last_dhidden = true, .lengths = true } },
-    { .name = "reset before: many samples, several slabs",
-      .in = { { 3, { 2, 77, 3 } },
-              { 3, { 1, 9, 3 } },
-              { 3, { 1, 77, 3 } },
-              { 3, { 2, 77, 9 } },
-              { 3, { 2, 77, 3 } },
-              { 3, { 1, 77, 3 } } },
-      .input_count = 6,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4, .dy = true, .last_dhidden = true } },
-    { .name = "reset before: clipped",
-      .in = { { 3, { 3, 3, 6 } },
-              { 3, { 1, 18, 6 } },
-              { 3, { 1, 3, 6 } },
-              { 3, { 3, 3, 18 } },
-              { 3, { 3, 3, 6 } },
-              { 3, { 1, 3, 6 } } },
-      .input_count = 6,
-      .attributes =
-          &(const clade_recurrent_attributes){ .output_count = 4, .dy = true, .last_dhidden = true, .clip = 0.5 } },
-    { .name = "reset after: one of each",
-      .in = { { 3, { 1, 1, 1 } },
-              { 3, { 1, 3, 1 } },
-              { 3, { 1, 1, 1 } },
-              { 3, { 1, 1, 4 } },
-              { 3, { 1, 1, 1 } },
-              { 3, { 1, 1, 1 } } },
-      .input_count = 6,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .dy = true, .last_dhidden = true, .reset_after = true } },
-    { .name = "reset after: a few units, dy alone",
-      .in = { { 3, { 4, 3, 5 } }, { 3, { 1, 15, 5 } }, { 3, { 1, 3, 5 } }, { 3, { 4, 3, 20 } }, { 3, { 4, 3, 5 } } },
-      .input_count = 5,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4, .dy = true, .reset_after = true } },
-    { .name = "reset after: whole blocks, whole rows",
-      .in = { { 3, { 3, 8, 32 } },
-              { 3, { 1, 96, 32 } },
-              { 3, { 1, 8, 32 } },
-              { 3, { 3, 8, 128 } },
-              { 3, { 3, 8, 32 } },
-              { 3, { 1, 8, 32 } } },
-      .input_count = 6,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .dy = true, .last_dhidden = true, .reset_after = true } },
-    { .name = "reset after: more than a block and more than a tile of rows",
-      .in = { { 3, { 3, 11, 37 } },
-              { 3, { 1, 111, 37 } },
-              { 3, { 1, 11, 37 } },
-              { 3, { 3, 11, 148 } },
-              { 3, { 3, 11, 37 } },
-              { 3, { 1, 11, 37 } } },
-      .input_count = 6,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .dy = true, .last_dhidden = true, .reset_after = true } },
-    { .name = "reset after: in reverse, with lengths",
-      .in = { { 3, { 3, 8, 5 } },
-              { 3, { 1, 15, 5 } },
-              { 3, { 1, 8, 5 } },
-              { 1, { 8 } },
-              { 3, { 3, 8, 20 } },
-              { 3, { 3, 8, 5 } },
-              { 3, { 1, 8, 5 } } },
-      .input_count = 7,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 4,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4,
-                                                         .dy = true,
-                                                         .last_dhidden = true,
-                                                         .reset_after = true,
-                                                         .lengths = true,
-                                                         .direction = CLADE_REVERSE } },
-    { .name = "reset after: both ways, with lengths",
-      .in = { { 3, { 4, 9, 36 } },
-              { 3, { 2, 54, 18 } },
-              { 3, { 2, 9, 18 } },
-              { 1, { 9 } },
-              { 3, { 4, 9, 144 } },
-              { 3, { 4, 9, 36 } },
-              { 3, { 2, 9, 18 } } },
-      .input_count = 7,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 5,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4,
-                                                         .dy = true,
-                                                         .last_dhidden = true,
-                                                         .reset_after = true,
-                                                         .lengths = true,
-                                                         .direction = CLADE_BIDIRECTIONAL } },
-    { .name = "reset after: both ways, the last states alone",
-      .in = { { 3, { 3, 2, 34 } },
-              { 3, { 2, 51, 17 } },
-              { 3, { 2, 2, 17 } },
-              { 3, { 3, 2, 136 } },
-              { 3, { 2, 2, 17 } } },
-      .input_count = 5,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .last_dhidden = true, .reset_after = true, .direction = CLADE_BIDIRECTIONAL } },
-    { .name = "reset after: with lengths, the last states alone",
-      .in = { { 3, { 5, 6, 6 } },
-              { 3, { 1, 18, 6 } },
-              { 3, { 1, 6, 6 } },
-              { 1, { 6 } },
-              { 3, { 5, 6, 24 } },
-              { 3, { 1, 6, 6 } } },
-      .input_count = 6,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 6,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .last_dhidden = true, .reset_after = true, .lengths = true } },
-    { .name = "reset after: many samples, several slabs",
-      .in = { { 3, { 2, 77, 3 } },
-              { 3, { 1, 9, 3 } },
-              { 3, { 1, 77, 3 } },
-              { 3, { 2, 77, 12 } },
-              { 3, { 2, 77, 3 } },
-              { 3, { 1, 77, 3 } } },
-      .input_count = 6,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .dy = true, .last_dhidden = true, .reset_after = true } },
-    { .name = "reset after: clipped",
-      .in = { { 3, { 3, 3, 6 } },
-              { 3, { 1, 18, 6 } },
-              { 3, { 1, 3, 6 } },
-              { 3, { 3, 3, 24 } },
-              { 3, { 3, 3, 6 } },
-              { 3, { 1, 3, 6 } } },
-      .input_count = 6,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .dy = true, .last_dhidden = true, .reset_after = true, .clip = 0.5 } },
+    CLADE_RECURRENT_GRADIENT_CASES(BEFORE_BACKWARD, BEFORE_BACKWARD_LENGTHS, "reset before: "),
+    CLADE_RECURRENT_GRADIENT_CASES(AFTER_BACKWARD, AFTER_BACKWARD_LENGTHS, "reset after: "),
     { .name = NULL },
 };
 
-const clade_op clade_op_gru = {
-    .name = "gru",
-    .onnx = "GRU",
-    .attributes = clade_recurrent_schema,
-    .attributes_size = sizeof(clade_recurrent_attributes),
-    .input_minimum = 3,
-    .input_maximum = 5,
-    .infer = clade_recurrent_infer,
-    .gradient = clade_recurrent_gradient,
-    .inference = clade_recurrent_inference,
-    .reference = clade_recurrent_reference,
-    .flops = clade_recurrent_flops,
-    .implementations = clade_recurrent_implementations,
-    .cases = cases,
-};
-
-const clade_op clade_op_gru_gradient = {
-    .name = "gru_gradient",
-    .attributes = clade_recurrent_schema,
-    .attributes_size = sizeof(clade_recurrent_attributes),
-    .input_minimum = 4,
-    .input_maximum = 7,
-    .infer = clade_recurrent_infer,
-    .reference = clade_recurrent_reference_backward,
-    .flops = clade_recurrent_flops,
-    .implementations = clade_recurrent_gradient_implementations,
-    .cases = gradient_cases,
-};
+const clade_op clade_op_gru = CLADE_RECURRENT_ROW("gru", "GRU", 3, 5, cases);
+const clade_op clade_op_gru_gradient = CLADE_RECURRENT_GRADIENT_ROW("gru_gradient", 4, 7, gradient_cases);

@@ -15,18 +15,9 @@ static clade_conv_layer read_options(const clade_locally_connected2d_options *op
     clade_conv_layer layer = {
         .what = "locally_connected2d",
         .axes = AXES,
-        .x = given.x,
-        .filters = given.filters,
-        .padding = given.padding,
-        .no_bias = given.no_bias,
-        .weight_initializer = given.weight_initializer,
-        .bias_initializer = given.bias_initializer,
-        .name = given.name,
+        CLADE_CONV_LAYER_FIELDS(given),
     };
-    memcpy(layer.kernel, given.kernel, sizeof given.kernel);
-    memcpy(layer.stride, given.stride, sizeof given.stride);
-    memcpy(layer.pad, given.pad, sizeof given.pad);
-    memcpy(layer.dilation, given.dilation, sizeof given.dilation);
+    CLADE_CONV_LAYER_ARRAYS(layer, given);
     clade_conv_layer_defaults(&layer);
     return layer;
 }

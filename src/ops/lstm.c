@@ -5,232 +5,82 @@
  * states' gradients) -> dx, the state before each step, dh, dc, and with peepholes the cell before each step. It has no
  * gradient of its own. */
 #include "ops/recurrent.h"
+#include "ops/recurrent_cases.h"
+
+#define LAYER(NAME, T, N, H, DIRECTION, KEEPS, PEEPHOLES, CLIP)                                                        \
+    {                                                                                                                  \
+        .name = NAME,                                                                                                  \
+        .in = { CLADE_CASE_STEPS(T, N, 4 * (H), DIRECTION), CLADE_CASE_WEIGHTS(4, H, DIRECTION),                       \
+                CLADE_CASE_STATE(N, H, DIRECTION), CLADE_CASE_STATE(N, H, DIRECTION),                                  \
+                CLADE_CASE_EXTRA(H, DIRECTION) },                                                                      \
+        .input_count = 4 + PEEPHOLES, .fill = CLADE_CASE_FILL(H),                                                      \
+        .attributes = &(const clade_recurrent_attributes){                                                             \
+            .output_count = 3 + KEEPS, .keeps = KEEPS, .extra = PEEPHOLES, .direction = DIRECTION, .clip = CLIP        \
+        },                                                                                                             \
+    }
+#define LAYER_LENGTHS(NAME, T, N, H, DIRECTION, KEEPS, PEEPHOLES, BOUND)                                               \
+    {                                                                                                                  \
+        .name = NAME,                                                                                                  \
+        .in = { CLADE_CASE_STEPS(T, N, 4 * (H), DIRECTION),                                                            \
+                CLADE_CASE_WEIGHTS(4, H, DIRECTION),                                                                   \
+                CLADE_CASE_STATE(N, H, DIRECTION),                                                                     \
+                CLADE_CASE_STATE(N, H, DIRECTION),                                                                     \
+                { 1, { N } },                                                                                          \
+                CLADE_CASE_EXTRA(H, DIRECTION) },                                                                      \
+        .input_count = 5 + PEEPHOLES, .fill = { [4] = CLADE_FILL_LABELS }, .label_bound = BOUND,                       \
+        .attributes = &(const clade_recurrent_attributes){                                                             \
+            .output_count = 3 + KEEPS, .keeps = KEEPS, .extra = PEEPHOLES, .lengths = true, .direction = DIRECTION     \
+        },                                                                                                             \
+    }
+#define FORWARD(NAME, T, N, H, DIRECTION, KEEPS, CLIP) LAYER(NAME, T, N, H, DIRECTION, KEEPS, 0, CLIP)
+#define LENGTHS(NAME, T, N, H, DIRECTION, KEEPS, BOUND) LAYER_LENGTHS(NAME, T, N, H, DIRECTION, KEEPS, 0, BOUND)
 
 static const clade_case cases[] = {
-    { .name = "one of each",
-      .in = { { 3, { 1, 1, 4 } }, { 3, { 1, 4, 1 } }, { 3, { 1, 1, 1 } }, { 3, { 1, 1, 1 } } },
-      .input_count = 4,
-      .fill = { [1] = CLADE_FILL_SMALL },
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4, .keeps = true } },
-    { .name = "a few units",
-      .in = { { 3, { 4, 3, 20 } }, { 3, { 1, 20, 5 } }, { 3, { 1, 3, 5 } }, { 3, { 1, 3, 5 } } },
-      .input_count = 4,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4, .keeps = true } },
-    { .name = "whole blocks, whole rows",
-      .in = { { 3, { 2, 8, 64 } }, { 3, { 1, 64, 16 } }, { 3, { 1, 8, 16 } }, { 3, { 1, 8, 16 } } },
-      .input_count = 4,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4, .keeps = true } },
-    { .name = "more than a block and more than a tile of rows",
-      .in = { { 3, { 2, 9, 72 } }, { 3, { 1, 72, 18 } }, { 3, { 1, 9, 18 } }, { 3, { 1, 9, 18 } } },
-      .input_count = 4,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4, .keeps = true } },
-    { .name = "in reverse, with lengths",
-      .in = { { 3, { 3, 8, 20 } }, { 3, { 1, 20, 5 } }, { 3, { 1, 8, 5 } }, { 3, { 1, 8, 5 } }, { 1, { 8 } } },
-      .input_count = 5,
-      .fill = { [4] = CLADE_FILL_LABELS },
-      .label_bound = 4,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .keeps = true, .lengths = true, .direction = CLADE_REVERSE } },
-    { .name = "both ways, with lengths",
-      .in = { { 3, { 3, 2, 144 } }, { 3, { 2, 72, 18 } }, { 3, { 2, 2, 18 } }, { 3, { 2, 2, 18 } }, { 1, { 2 } } },
-      .input_count = 5,
-      .fill = { [4] = CLADE_FILL_LABELS },
-      .label_bound = 4,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .keeps = true, .lengths = true, .direction = CLADE_BIDIRECTIONAL } },
-    { .name = "both ways",
-      .in = { { 3, { 3, 2, 136 } }, { 3, { 2, 68, 17 } }, { 3, { 2, 2, 17 } }, { 3, { 2, 2, 17 } } },
-      .input_count = 4,
-      .attributes =
-          &(const clade_recurrent_attributes){ .output_count = 4, .keeps = true, .direction = CLADE_BIDIRECTIONAL } },
-    { .name = "with lengths",
-      .in = { { 3, { 5, 6, 24 } }, { 3, { 1, 24, 6 } }, { 3, { 1, 6, 6 } }, { 3, { 1, 6, 6 } }, { 1, { 6 } } },
-      .input_count = 5,
-      .fill = { [4] = CLADE_FILL_LABELS },
-      .label_bound = 6,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4, .keeps = true, .lengths = true } },
-    { .name = "many samples, several slabs",
-      .in = { { 3, { 2, 41, 8 } }, { 3, { 1, 8, 2 } }, { 3, { 1, 41, 2 } }, { 3, { 1, 41, 2 } } },
-      .input_count = 4,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4, .keeps = true } },
-    { .name = "clipped",
-      .in = { { 3, { 3, 3, 24 } }, { 3, { 1, 24, 6 } }, { 3, { 1, 3, 6 } }, { 3, { 1, 3, 6 } } },
-      .input_count = 4,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4, .keeps = true, .clip = 0.5 } },
-    { .name = "nothing kept",
-      .in = { { 3, { 3, 5, 76 } }, { 3, { 1, 76, 19 } }, { 3, { 1, 5, 19 } }, { 3, { 1, 5, 19 } } },
-      .input_count = 4,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 3 } },
-    { .name = "nothing kept, in reverse, with lengths",
-      .in = { { 3, { 4, 5, 76 } }, { 3, { 1, 76, 19 } }, { 3, { 1, 5, 19 } }, { 3, { 1, 5, 19 } }, { 1, { 5 } } },
-      .input_count = 5,
-      .fill = { [4] = CLADE_FILL_LABELS },
-      .label_bound = 5,
-      .attributes =
-          &(const clade_recurrent_attributes){ .output_count = 3, .lengths = true, .direction = CLADE_REVERSE } },
-    { .name = "peepholes",
-      .in = { { 3, { 3, 5, 84 } }, { 3, { 1, 84, 21 } }, { 3, { 1, 5, 21 } }, { 3, { 1, 5, 21 } }, { 2, { 1, 63 } } },
-      .input_count = 5,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4, .keeps = true, .extra = true } },
-    { .name = "peepholes, in reverse, with lengths",
-      .in = { { 3, { 4, 5, 24 } },
-              { 3, { 1, 24, 6 } },
-              { 3, { 1, 5, 6 } },
-              { 3, { 1, 5, 6 } },
-              { 1, { 5 } },
-              { 2, { 1, 18 } } },
-      .input_count = 6,
-      .fill = { [4] = CLADE_FILL_LABELS },
-      .label_bound = 5,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .keeps = true, .extra = true, .lengths = true, .direction = CLADE_REVERSE } },
-    { .name = "peepholes, both ways, clipped",
-      .in = { { 3, { 3, 3, 48 } }, { 3, { 2, 24, 6 } }, { 3, { 2, 3, 6 } }, { 3, { 2, 3, 6 } }, { 2, { 2, 18 } } },
-      .input_count = 5,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .keeps = true, .extra = true, .direction = CLADE_BIDIRECTIONAL, .clip = 0.5 } },
+    CLADE_RECURRENT_CASES(FORWARD, LENGTHS, "", 16),
+    CLADE_RECURRENT_CASES_OF_KEEPING(FORWARD, LENGTHS, ""),
+    LAYER("peepholes", 3, 5, 21, CLADE_FORWARD, 1, 1, 0),
+    LAYER_LENGTHS("peepholes, in reverse, with lengths", 4, 5, 6, CLADE_REVERSE, 1, 1, 5),
+    LAYER("peepholes, both ways, clipped", 3, 3, 6, CLADE_BIDIRECTIONAL, 1, 1, 0.5),
     { .name = NULL },
 };
 
+#define BACKWARD(NAME, T, N, H, DIRECTION, DY, LAST, CLIP)                                                             \
+    {                                                                                                                  \
+        .name = NAME, .in = { CLADE_CASE_STEPS(T, N, H, DIRECTION),       CLADE_CASE_WEIGHTS(4, H, DIRECTION),         \
+                              CLADE_CASE_STATE(N, H, DIRECTION),          CLADE_CASE_STATE(N, H, DIRECTION),           \
+                              CLADE_CASE_STEPS(T, N, 5 * (H), DIRECTION), CLADE_CASE_FLOWING(T, N, H, DIRECTION, DY),  \
+                              CLADE_CASE_STATE(N, H, DIRECTION),          CLADE_CASE_STATE(N, H, DIRECTION) },         \
+        .input_count = 5 + DY + 2 * LAST, .fill = CLADE_CASE_FILL(H),                                                  \
+        .attributes = &(const clade_recurrent_attributes){ .output_count = 4,                                          \
+                                                           .dy = DY,                                                   \
+                                                           .last_dhidden = LAST,                                       \
+                                                           .last_dcell = LAST,                                         \
+                                                           .direction = DIRECTION,                                     \
+                                                           .clip = CLIP },                                             \
+    }
+/* A case has room for 8 inputs: beside lengths and dy, no gradient of the last cell. */
+#define BACKWARD_LENGTHS(NAME, T, N, H, DIRECTION, DY, LAST, BOUND)                                                    \
+    {                                                                                                                  \
+        .name = NAME,                                                                                                  \
+        .in = { CLADE_CASE_STEPS(T, N, H, DIRECTION),                                                                  \
+                CLADE_CASE_WEIGHTS(4, H, DIRECTION),                                                                   \
+                CLADE_CASE_STATE(N, H, DIRECTION),                                                                     \
+                CLADE_CASE_STATE(N, H, DIRECTION),                                                                     \
+                { 1, { N } },                                                                                          \
+                CLADE_CASE_STEPS(T, N, 5 * (H), DIRECTION),                                                            \
+                CLADE_CASE_FLOWING(T, N, H, DIRECTION, DY),                                                            \
+                CLADE_CASE_STATE(N, H, DIRECTION) },                                                                   \
+        .input_count = 7 + LAST, .fill = { [4] = CLADE_FILL_LABELS }, .label_bound = BOUND,                            \
+        .attributes = &(const clade_recurrent_attributes){ .output_count = 4,                                          \
+                                                           .dy = DY,                                                   \
+                                                           .last_dhidden = LAST,                                       \
+                                                           .last_dcell = !DY,                                          \
+                                                           .lengths = true,                                            \
+                                                           .direction = DIRECTION },                                   \
+    }
+
 static const clade_case gradient_cases[] = {
-    { .name = "one of each",
-      .in = { { 3, { 1, 1, 1 } },
-              { 3, { 1, 4, 1 } },
-              { 3, { 1, 1, 1 } },
-              { 3, { 1, 1, 1 } },
-              { 3, { 1, 1, 5 } },
-              { 3, { 1, 1, 1 } },
-              { 3, { 1, 1, 1 } },
-              { 3, { 1, 1, 1 } } },
-      .input_count = 8,
-      .fill = { [1] = CLADE_FILL_SMALL },
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .dy = true, .last_dhidden = true, .last_dcell = true } },
-    { .name = "a few units, dy alone",
-      .in = { { 3, { 4, 3, 5 } },
-              { 3, { 1, 20, 5 } },
-              { 3, { 1, 3, 5 } },
-              { 3, { 1, 3, 5 } },
-              { 3, { 4, 3, 25 } },
-              { 3, { 4, 3, 5 } } },
-      .input_count = 6,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4, .dy = true } },
-    { .name = "whole blocks, whole rows",
-      .in = { { 3, { 3, 8, 32 } },
-              { 3, { 1, 128, 32 } },
-              { 3, { 1, 8, 32 } },
-              { 3, { 1, 8, 32 } },
-              { 3, { 3, 8, 160 } },
-              { 3, { 3, 8, 32 } },
-              { 3, { 1, 8, 32 } },
-              { 3, { 1, 8, 32 } } },
-      .input_count = 8,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .dy = true, .last_dhidden = true, .last_dcell = true } },
-    { .name = "more than a block and more than a tile of rows",
-      .in = { { 3, { 3, 11, 37 } },
-              { 3, { 1, 148, 37 } },
-              { 3, { 1, 11, 37 } },
-              { 3, { 1, 11, 37 } },
-              { 3, { 3, 11, 185 } },
-              { 3, { 3, 11, 37 } },
-              { 3, { 1, 11, 37 } },
-              { 3, { 1, 11, 37 } } },
-      .input_count = 8,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .dy = true, .last_dhidden = true, .last_dcell = true } },
-    { .name = "in reverse, with lengths",
-      .in = { { 3, { 3, 8, 5 } },
-              { 3, { 1, 20, 5 } },
-              { 3, { 1, 8, 5 } },
-              { 3, { 1, 8, 5 } },
-              { 1, { 8 } },
-              { 3, { 3, 8, 25 } },
-              { 3, { 3, 8, 5 } },
-              { 3, { 1, 8, 5 } } },
-      .input_count = 8,
-      .fill = { [4] = CLADE_FILL_LABELS },
-      .label_bound = 4,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .dy = true, .last_dhidden = true, .lengths = true, .direction = CLADE_REVERSE } },
-    { .name = "both ways, with lengths",
-      .in = { { 3, { 4, 9, 36 } },
-              { 3, { 2, 72, 18 } },
-              { 3, { 2, 9, 18 } },
-              { 3, { 2, 9, 18 } },
-              { 1, { 9 } },
-              { 3, { 4, 9, 180 } },
-              { 3, { 4, 9, 36 } },
-              { 3, { 2, 9, 18 } } },
-      .input_count = 8,
-      .fill = { [4] = CLADE_FILL_LABELS },
-      .label_bound = 5,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 4,
-                                                         .dy = true,
-                                                         .last_dhidden = true,
-                                                         .lengths = true,
-                                                         .direction = CLADE_BIDIRECTIONAL } },
-    { .name = "both ways, the last states alone",
-      .in = { { 3, { 3, 2, 34 } },
-              { 3, { 2, 68, 17 } },
-              { 3, { 2, 2, 17 } },
-              { 3, { 2, 2, 17 } },
-              { 3, { 3, 2, 170 } },
-              { 3, { 2, 2, 17 } },
-              { 3, { 2, 2, 17 } } },
-      .input_count = 7,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .last_dhidden = true, .last_dcell = true, .direction = CLADE_BIDIRECTIONAL } },
-    { .name = "with lengths, the last states alone",
-      .in = { { 3, { 5, 6, 6 } },
-              { 3, { 1, 24, 6 } },
-              { 3, { 1, 6, 6 } },
-              { 3, { 1, 6, 6 } },
-              { 1, { 6 } },
-              { 3, { 5, 6, 30 } },
-              { 3, { 1, 6, 6 } },
-              { 3, { 1, 6, 6 } } },
-      .input_count = 8,
-      .fill = { [4] = CLADE_FILL_LABELS },
-      .label_bound = 6,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .last_dhidden = true, .last_dcell = true, .lengths = true } },
-    { .name = "many samples, several slabs",
-      .in = { { 3, { 2, 77, 3 } },
-              { 3, { 1, 12, 3 } },
-              { 3, { 1, 77, 3 } },
-              { 3, { 1, 77, 3 } },
-              { 3, { 2, 77, 15 } },
-              { 3, { 2, 77, 3 } },
-              { 3, { 1, 77, 3 } },
-              { 3, { 1, 77, 3 } } },
-      .input_count = 8,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .dy = true, .last_dhidden = true, .last_dcell = true } },
-    { .name = "clipped",
-      .in = { { 3, { 3, 3, 6 } },
-              { 3, { 1, 24, 6 } },
-              { 3, { 1, 3, 6 } },
-              { 3, { 1, 3, 6 } },
-              { 3, { 3, 3, 30 } },
-              { 3, { 3, 3, 6 } },
-              { 3, { 1, 3, 6 } },
-              { 3, { 1, 3, 6 } } },
-      .input_count = 8,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 4, .dy = true, .last_dhidden = true, .last_dcell = true, .clip = 0.5 } },
+    CLADE_RECURRENT_GRADIENT_CASES(BACKWARD, BACKWARD_LENGTHS, ""),
     { .name = "peepholes",
       .in = { { 3, { 3, 5, 21 } },
               { 3, { 1, 84, 21 } },
@@ -273,31 +123,5 @@ static const clade_case gradient_cases[] = {
     { .name = NULL },
 };
 
-const clade_op clade_op_lstm = {
-    .name = "lstm",
-    .onnx = "LSTM",
-    .attributes = clade_recurrent_schema,
-    .attributes_size = sizeof(clade_recurrent_attributes),
-    .input_minimum = 4,
-    .input_maximum = 6,
-    .infer = clade_recurrent_infer,
-    .gradient = clade_recurrent_gradient,
-    .inference = clade_recurrent_inference,
-    .reference = clade_recurrent_reference,
-    .flops = clade_recurrent_flops,
-    .implementations = clade_recurrent_implementations,
-    .cases = cases,
-};
-
-const clade_op clade_op_lstm_gradient = {
-    .name = "lstm_gradient",
-    .attributes = clade_recurrent_schema,
-    .attributes_size = sizeof(clade_recurrent_attributes),
-    .input_minimum = 5,
-    .input_maximum = 10,
-    .infer = clade_recurrent_infer,
-    .reference = clade_recurrent_reference_backward,
-    .flops = clade_recurrent_flops,
-    .implementations = clade_recurrent_gradient_implementations,
-    .cases = gradient_cases,
-};
+const clade_op clade_op_lstm = CLADE_RECURRENT_ROW("lstm", "LSTM", 4, 6, cases);
+const clade_op clade_op_lstm_gradient = CLADE_RECURRENT_GRADIENT_ROW("lstm_gradient", 5, 10, gradient_cases);

@@ -4,186 +4,68 @@
  * rnn_gradient (y, R, h, then lengths, dy, the last state's gradient where they are) -> dx, the state before each step,
  * dh. It has no gradient of its own. */
 #include "ops/recurrent.h"
+#include "ops/recurrent_cases.h"
+
+#define LAYER(NAME, T, N, H, DIRECTION, RELU, CLIP)                                                                    \
+    {                                                                                                                  \
+        .name = NAME,                                                                                                  \
+        .in = { CLADE_CASE_STEPS(T, N, H, DIRECTION), CLADE_CASE_WEIGHTS(1, H, DIRECTION),                             \
+                CLADE_CASE_STATE(N, H, DIRECTION) },                                                                   \
+        .input_count = 3, .fill = CLADE_CASE_FILL(H),                                                                  \
+        .attributes = &(const clade_recurrent_attributes){                                                             \
+            .output_count = 2, .relu = RELU, .direction = DIRECTION, .clip = CLIP                                      \
+        },                                                                                                             \
+    }
+#define FORWARD(NAME, T, N, H, DIRECTION, KEEPS, CLIP) LAYER(NAME, T, N, H, DIRECTION, false, CLIP)
+#define LENGTHS(NAME, T, N, H, DIRECTION, KEEPS, BOUND)                                                                \
+    {                                                                                                                  \
+        .name = NAME,                                                                                                  \
+        .in = { CLADE_CASE_STEPS(T, N, H, DIRECTION),                                                                  \
+                CLADE_CASE_WEIGHTS(1, H, DIRECTION),                                                                   \
+                CLADE_CASE_STATE(N, H, DIRECTION),                                                                     \
+                { 1, { N } } },                                                                                        \
+        .input_count = 4, .fill = { [3] = CLADE_FILL_LABELS }, .label_bound = BOUND,                                   \
+        .attributes =                                                                                                  \
+            &(const clade_recurrent_attributes){ .output_count = 2, .lengths = true, .direction = DIRECTION },         \
+    }
 
 static const clade_case cases[] = {
-    { .name = "one of each",
-      .in = { { 3, { 1, 1, 1 } }, { 3, { 1, 1, 1 } }, { 3, { 1, 1, 1 } } },
-      .input_count = 3,
-      .fill = { [1] = CLADE_FILL_SMALL },
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 2 } },
-    { .name = "a few units",
-      .in = { { 3, { 4, 3, 5 } }, { 3, { 1, 5, 5 } }, { 3, { 1, 3, 5 } } },
-      .input_count = 3,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 2 } },
-    { .name = "whole blocks, whole rows",
-      .in = { { 3, { 2, 8, 32 } }, { 3, { 1, 32, 32 } }, { 3, { 1, 8, 32 } } },
-      .input_count = 3,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 2 } },
-    { .name = "more than a block and more than a tile of rows",
-      .in = { { 3, { 2, 9, 34 } }, { 3, { 1, 34, 34 } }, { 3, { 1, 9, 34 } } },
-      .input_count = 3,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 2 } },
-    { .name = "in reverse, with lengths",
-      .in = { { 3, { 3, 8, 5 } }, { 3, { 1, 5, 5 } }, { 3, { 1, 8, 5 } }, { 1, { 8 } } },
-      .input_count = 4,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 4,
-      .attributes =
-          &(const clade_recurrent_attributes){ .output_count = 2, .lengths = true, .direction = CLADE_REVERSE } },
-    { .name = "both ways, with lengths",
-      .in = { { 3, { 3, 2, 36 } }, { 3, { 2, 18, 18 } }, { 3, { 2, 2, 18 } }, { 1, { 2 } } },
-      .input_count = 4,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 4,
-      .attributes =
-          &(const clade_recurrent_attributes){ .output_count = 2, .lengths = true, .direction = CLADE_BIDIRECTIONAL } },
-    { .name = "both ways",
-      .in = { { 3, { 3, 2, 34 } }, { 3, { 2, 17, 17 } }, { 3, { 2, 2, 17 } } },
-      .input_count = 3,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 2, .direction = CLADE_BIDIRECTIONAL } },
-    { .name = "with lengths",
-      .in = { { 3, { 5, 6, 6 } }, { 3, { 1, 6, 6 } }, { 3, { 1, 6, 6 } }, { 1, { 6 } } },
-      .input_count = 4,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 6,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 2, .lengths = true } },
-    { .name = "many samples, several slabs",
-      .in = { { 3, { 2, 41, 2 } }, { 3, { 1, 2, 2 } }, { 3, { 1, 41, 2 } } },
-      .input_count = 3,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 2 } },
-    { .name = "clipped",
-      .in = { { 3, { 3, 3, 6 } }, { 3, { 1, 6, 6 } }, { 3, { 1, 3, 6 } } },
-      .input_count = 3,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 2, .clip = 0.5 } },
-    { .name = "ReLU",
-      .in = { { 3, { 3, 5, 20 } }, { 3, { 1, 20, 20 } }, { 3, { 1, 5, 20 } } },
-      .input_count = 3,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 2, .relu = true } },
-    { .name = "ReLU, clipped",
-      .in = { { 3, { 3, 5, 9 } }, { 3, { 1, 9, 9 } }, { 3, { 1, 5, 9 } } },
-      .input_count = 3,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 2, .relu = true, .clip = 0.5 } },
+    CLADE_RECURRENT_CASES(FORWARD, LENGTHS, "", 32),
+    LAYER("ReLU", 3, 5, 20, CLADE_FORWARD, true, 0),
+    LAYER("ReLU, clipped", 3, 5, 9, CLADE_FORWARD, true, 0.5),
     { .name = NULL },
 };
+
+#define BACKWARD_LAYER(NAME, T, N, H, DIRECTION, DY, LAST, RELU, CLIP)                                                 \
+    {                                                                                                                  \
+        .name = NAME,                                                                                                  \
+        .in = { CLADE_CASE_STEPS(T, N, H, DIRECTION), CLADE_CASE_WEIGHTS(1, H, DIRECTION),                             \
+                CLADE_CASE_STATE(N, H, DIRECTION), CLADE_CASE_FLOWING(T, N, H, DIRECTION, DY),                         \
+                CLADE_CASE_STATE(N, H, DIRECTION) },                                                                   \
+        .input_count = 3 + DY + LAST, .fill = CLADE_CASE_FILL(H),                                                      \
+        .attributes = &(const clade_recurrent_attributes){                                                             \
+            .output_count = 3, .dy = DY, .last_dhidden = LAST, .relu = RELU, .direction = DIRECTION, .clip = CLIP      \
+        },                                                                                                             \
+    }
+#define BACKWARD(NAME, T, N, H, DIRECTION, DY, LAST, CLIP)                                                             \
+    BACKWARD_LAYER(NAME, T, N, H, DIRECTION, DY, LAST, false, CLIP)
+#define BACKWARD_LENGTHS(NAME, T, N, H, DIRECTION, DY, LAST, BOUND)                                                    \
+    {                                                                                                                  \
+        .name = NAME, .in = { CLADE_CASE_STEPS(T, N, H, DIRECTION),       CLADE_CASE_WEIGHTS(1, H, DIRECTION),         \
+                              CLADE_CASE_STATE(N, H, DIRECTION),          { 1, { N } },                                \
+                              CLADE_CASE_FLOWING(T, N, H, DIRECTION, DY), CLADE_CASE_STATE(N, H, DIRECTION) },         \
+        .input_count = 4 + DY + LAST, .fill = { [3] = CLADE_FILL_LABELS }, .label_bound = BOUND,                       \
+        .attributes = &(const clade_recurrent_attributes){                                                             \
+            .output_count = 3, .dy = DY, .last_dhidden = LAST, .lengths = true, .direction = DIRECTION                 \
+        },                                                                                                             \
+    }
 
 static const clade_case gradient_cases[] = {
-    { .name = "one of each",
-      .in = { { 3, { 1, 1, 1 } }, { 3, { 1, 1, 1 } }, { 3, { 1, 1, 1 } }, { 3, { 1, 1, 1 } }, { 3, { 1, 1, 1 } } },
-      .input_count = 5,
-      .fill = { [1] = CLADE_FILL_SMALL },
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 3, .dy = true, .last_dhidden = true } },
-    { .name = "a few units, dy alone",
-      .in = { { 3, { 4, 3, 5 } }, { 3, { 1, 5, 5 } }, { 3, { 1, 3, 5 } }, { 3, { 4, 3, 5 } } },
-      .input_count = 4,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 3, .dy = true } },
-    { .name = "whole blocks, whole rows",
-      .in = { { 3, { 3, 8, 32 } },
-              { 3, { 1, 32, 32 } },
-              { 3, { 1, 8, 32 } },
-              { 3, { 3, 8, 32 } },
-              { 3, { 1, 8, 32 } } },
-      .input_count = 5,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 3, .dy = true, .last_dhidden = true } },
-    { .name = "more than a block and more than a tile of rows",
-      .in = { { 3, { 3, 11, 37 } },
-              { 3, { 1, 37, 37 } },
-              { 3, { 1, 11, 37 } },
-              { 3, { 3, 11, 37 } },
-              { 3, { 1, 11, 37 } } },
-      .input_count = 5,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 3, .dy = true, .last_dhidden = true } },
-    { .name = "in reverse, with lengths",
-      .in = { { 3, { 3, 8, 5 } },
-              { 3, { 1, 5, 5 } },
-              { 3, { 1, 8, 5 } },
-              { 1, { 8 } },
-              { 3, { 3, 8, 5 } },
-              { 3, { 1, 8, 5 } } },
-      .input_count = 6,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 4,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 3, .dy = true, .last_dhidden = true, .lengths = true, .direction = CLADE_REVERSE } },
-    { .name = "both ways, with lengths",
-      .in = { { 3, { 4, 9, 36 } },
-              { 3, { 2, 18, 18 } },
-              { 3, { 2, 9, 18 } },
-              { 1, { 9 } },
-              { 3, { 4, 9, 36 } },
-              { 3, { 2, 9, 18 } } },
-      .input_count = 6,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 5,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 3,
-                                                         .dy = true,
-                                                         .last_dhidden = true,
-                                                         .lengths = true,
-                                                         .direction = CLADE_BIDIRECTIONAL } },
-    { .name = "both ways, the last states alone",
-      .in = { { 3, { 3, 2, 34 } }, { 3, { 2, 17, 17 } }, { 3, { 2, 2, 17 } }, { 3, { 2, 2, 17 } } },
-      .input_count = 4,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 3,
-                                                         .last_dhidden = true,
-                                                         .direction = CLADE_BIDIRECTIONAL } },
-    { .name = "with lengths, the last states alone",
-      .in = { { 3, { 5, 6, 6 } }, { 3, { 1, 6, 6 } }, { 3, { 1, 6, 6 } }, { 1, { 6 } }, { 3, { 1, 6, 6 } } },
-      .input_count = 5,
-      .fill = { [3] = CLADE_FILL_LABELS },
-      .label_bound = 6,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 3, .last_dhidden = true, .lengths = true } },
-    { .name = "many samples, several slabs",
-      .in = { { 3, { 2, 77, 3 } }, { 3, { 1, 3, 3 } }, { 3, { 1, 77, 3 } }, { 3, { 2, 77, 3 } }, { 3, { 1, 77, 3 } } },
-      .input_count = 5,
-      .attributes = &(const clade_recurrent_attributes){ .output_count = 3, .dy = true, .last_dhidden = true } },
-    { .name = "clipped",
-      .in = { { 3, { 3, 3, 6 } }, { 3, { 1, 6, 6 } }, { 3, { 1, 3, 6 } }, { 3, { 3, 3, 6 } }, { 3, { 1, 3, 6 } } },
-      .input_count = 5,
-      .attributes =
-          &(const clade_recurrent_attributes){ .output_count = 3, .dy = true, .last_dhidden = true, .clip = 0.5 } },
-    { .name = "ReLU",
-      .in = { { 3, { 3, 5, 20 } },
-              { 3, { 1, 20, 20 } },
-              { 3, { 1, 5, 20 } },
-              { 3, { 3, 5, 20 } },
-              { 3, { 1, 5, 20 } } },
-      .input_count = 5,
-      .attributes =
-          &(const clade_recurrent_attributes){ .output_count = 3, .dy = true, .last_dhidden = true, .relu = true } },
-    { .name = "ReLU, clipped",
-      .in = { { 3, { 3, 5, 9 } }, { 3, { 1, 9, 9 } }, { 3, { 1, 5, 9 } }, { 3, { 3, 5, 9 } }, { 3, { 1, 5, 9 } } },
-      .input_count = 5,
-      .attributes =
-          &(const clade_recurrent_attributes){
-              .output_count = 3, .dy = true, .last_dhidden = true, .relu = true, .clip = 0.5 } },
+    CLADE_RECURRENT_GRADIENT_CASES(BACKWARD, BACKWARD_LENGTHS, ""),
+    BACKWARD_LAYER("ReLU", 3, 5, 20, CLADE_FORWARD, 1, 1, true, 0),
+    BACKWARD_LAYER("ReLU, clipped", 3, 5, 9, CLADE_FORWARD, 1, 1, true, 0.5),
     { .name = NULL },
 };
 
-const clade_op clade_op_rnn = {
-    .name = "rnn",
-    .onnx = "RNN",
-    .attributes = clade_recurrent_schema,
-    .attributes_size = sizeof(clade_recurrent_attributes),
-    .input_minimum = 3,
-    .input_maximum = 4,
-    .infer = clade_recurrent_infer,
-    .gradient = clade_recurrent_gradient,
-    .inference = clade_recurrent_inference,
-    .reference = clade_recurrent_reference,
-    .flops = clade_recurrent_flops,
-    .implementations = clade_recurrent_implementations,
-    .cases = cases,
-};
-
-const clade_op clade_op_rnn_gradient = {
-    .name = "rnn_gradient",
-    .attributes = clade_recurrent_schema,
-    .attributes_size = sizeof(clade_recurrent_attributes),
-    .input_minimum = 3,
-    .input_maximum = 6,
-    .infer = clade_recurrent_infer,
-    .reference = clade_recurrent_reference_backward,
-    .flops = clade_recurrent_flops,
-    .implementations = clade_recurrent_gradient_implementations,
-    .cases = gradient_cases,
-};
+const clade_op clade_op_rnn = CLADE_RECURRENT_ROW("rnn", "RNN", 3, 4, cases);
+const clade_op clade_op_rnn_gradient = CLADE_RECURRENT_GRADIENT_ROW("rnn_gradient", 3, 6, gradient_cases);

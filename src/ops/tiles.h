@@ -21,7 +21,8 @@ bool clade_tiles_applicable(const clade_site *site, char why[128]);
 /* How many configurations there are at SITE: the default and each tile that its device takes; on a CPU-like device, where
  * tiles are never the best choice, the default alone. */
 int clade_tiles_count(const clade_site *site);
-/* The tile of site->configuration: for 0 the one that suits the sizes. The device takes the smallest tile. */
+/* The tile of site->configuration; for 0, or a number beyond clade_tiles_count, the one that suits the sizes best. Expects
+ * a device that takes the smallest tile (clade_tiles_applicable). */
 const clade_tile *clade_tile_for(const clade_site *site, const clade_tiled_product *product);
 /* Work-items of a group, and the most bytes of local memory that its kernels declare. */
 int64_t clade_tile_items(const clade_tile *tile);

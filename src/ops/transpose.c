@@ -184,6 +184,7 @@ static const clade_case transpose_cases[] = {
     TRANSPOSE("long weaves", 2, LIST(2, 4099), 1, 0),
     TRANSPOSE("depth to space", 6, LIST(2, 2, 2, 3, 5, 7), 0, 3, 4, 1, 5, 2),
     TRANSPOSE("all eight axes", 8, LIST(2, 3, 2, 1, 3, 2, 2, 2), 7, 5, 3, 1, 6, 4, 2, 0),
+    TRANSPOSE("eight axes with the last kept", 8, LIST(2, 3, 2, 2, 3, 2, 2, 2), 6, 5, 4, 3, 2, 1, 0, 7),
     TRANSPOSE("nothing to do", 2, LIST(5, 7), 0, 1),
     TRANSPOSE("no axis", 0, LIST(0), 0),
     { .name = NULL },

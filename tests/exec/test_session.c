@@ -6,34 +6,9 @@
 #include "exec/session.h"
 #include "passes/passes.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-typedef struct fixture {
-    clade_context *context;
-    clade_device *device;
-    clade_graph *graph;
-    clade_session *session;
-} fixture;
-
-static int set_up(void **state) {
-    fixture *f = calloc(1, sizeof *f);
-    f->device = open_test_device(&f->context);
-    f->graph = clade_graph_new(f->context);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    fixture *f = *state;
-    clade_session_free(f->session);
-    clade_graph_free(f->graph);
-    close_test_device(f->context, f->device);
-    free(f);
-    return 0;
-}
-
-static void open_session(fixture *f) {
+static void open_session(graph_fixture *f) {
     assert_good(f->context, clade_session_new(f->device, f->graph, 1, &f->session));
 }
 
@@ -42,7 +17,7 @@ static clade_value counter(clade_graph *g, const char *name, float begin) {
                        (clade_initializer){ .kind = CLADE_INITIALIZE_CONSTANT, .value = begin });
 }
 
-static void expect_state(fixture *f, const char *name, float expected) {
+static void expect_state(graph_fixture *f, const char *name, float expected) {
     float data[4];
     assert_good(f->context, clade_session_read_state(f->session, name, data, 4));
     for (int i = 0; i < 4; i++)
@@ -50,7 +25,7 @@ static void expect_state(fixture *f, const char *name, float expected) {
 }
 
 static void test_a_run_computes_what_is_asked_for(void **state) {
-    fixture *f = *state;
+    graph_fixture *f = *state;
     clade_value x = clade_input(f->graph, "x", CLADE_F32, clade_shape(CLADE_BATCH, 2));
     clade_value y = clade_relu(clade_scale(x, 2.0));
     open_session(f);
@@ -68,7 +43,7 @@ static void test_a_run_computes_what_is_asked_for(void **state) {
 }
 
 static void test_updates_see_the_old_states(void **state) {
-    fixture *f = *state;
+    graph_fixture *f = *state;
     clade_value a = counter(f->graph, "a", 1), b = counter(f->graph, "b", 10), c = counter(f->graph, "c", 0);
     clade_update(a, b); /* a and b change places */
     clade_update(b, a);
@@ -85,7 +60,7 @@ static void test_updates_see_the_old_states(void **state) {
 }
 
 static void test_a_run_without_updates_leaves_the_states(void **state) {
-    fixture *f = *state;
+    graph_fixture *f = *state;
     clade_value a = counter(f->graph, "a", 1);
     clade_value sum = clade_sum(a, CLADE_ALL_AXES, false);
     clade_update(a, clade_scale(a, 2.0));
@@ -98,7 +73,7 @@ static void test_a_run_without_updates_leaves_the_states(void **state) {
 }
 
 static void test_scalars_change_between_runs(void **state) {
-    fixture *f = *state;
+    graph_fixture *f = *state;
     clade_value a = counter(f->graph, "a", 1);
     clade_update(a, clade_multiply(a, clade_scalar(f->graph, "factor", 3)));
     open_session(f);
@@ -111,7 +86,7 @@ static void test_scalars_change_between_runs(void **state) {
 }
 
 static void test_a_feed_of_another_size_is_refused(void **state) {
-    fixture *f = *state;
+    graph_fixture *f = *state;
     clade_value x = clade_input(f->graph, "x", CLADE_F32, clade_shape(CLADE_BATCH, 2));
     clade_value y = clade_relu(x);
     open_session(f);
@@ -126,7 +101,7 @@ static void test_a_feed_of_another_size_is_refused(void **state) {
 }
 
 static void test_memory_is_shared_between_values_that_never_meet(void **state) {
-    fixture *f = *state;
+    graph_fixture *f = *state;
     clade_value x = clade_input(f->graph, "x", CLADE_F32, clade_shape(64, 64));
     clade_value y = x;
     for (int i = 0; i < 10; i++)
@@ -141,7 +116,7 @@ static void test_memory_is_shared_between_values_that_never_meet(void **state) {
 }
 
 static void test_a_plan_is_made_once(void **state) {
-    fixture *f = *state;
+    graph_fixture *f = *state;
     clade_value x = clade_input(f->graph, "x", CLADE_F32, clade_shape(CLADE_BATCH, 2));
     clade_value y = clade_relu(x);
     open_session(f);
@@ -157,13 +132,16 @@ static void test_a_plan_is_made_once(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_a_run_computes_what_is_asked_for, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_updates_see_the_old_states, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_run_without_updates_leaves_the_states, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_scalars_change_between_runs, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_feed_of_another_size_is_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_memory_is_shared_between_values_that_never_meet, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_plan_is_made_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_run_computes_what_is_asked_for, open_graph_fixture, close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_updates_see_the_old_states, open_graph_fixture, close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_a_run_without_updates_leaves_the_states, open_graph_fixture,
+                                        close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_scalars_change_between_runs, open_graph_fixture, close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_a_feed_of_another_size_is_refused, open_graph_fixture,
+                                        close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_memory_is_shared_between_values_that_never_meet, open_graph_fixture,
+                                        close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_a_plan_is_made_once, open_graph_fixture, close_graph_fixture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include "support/device.h"
 
 #include "clade/ops.h"
+#include "clade/session.h"
 #include "exec/session.h"
 #include "passes/passes.h"
 
@@ -25,6 +26,12 @@ typedef struct frozen {
     double sum, first, middle; /* L, dL/dx[0], dL/dx[count / 2] */
     clade_dims parameters;     /* of scale and bias; rank 0: none */
 } frozen;
+
+/* clang-format off */
+/* A row without scale and bias; dims are FROZEN_DIMS(rank, sizes). */
+#define FROZEN_DIMS(RANK, ...) { RANK, { __VA_ARGS__ } }
+#define FROZEN_ROW(BUILD, X, Y, SUM, FIRST, MIDDLE) { #BUILD, BUILD, X, Y, SUM, FIRST, MIDDLE, { 0, { 0 } } }
+/* clang-format on */
 
 #define FROZEN(NAME, VALUE)                                                                                            \
     static clade_value NAME(const frozen_operands *o) {                                                                \
@@ -96,6 +103,33 @@ static inline void frozen_refused(graph_fixture *f, clade_value value, const cha
     assert_false(clade_value_valid(value));
     if (clade_graph_status(f->graph) != CLADE_ERROR_ARGUMENT || !strstr(clade_error(f->context), pattern))
         fail_msg("\"%s\" does not hold \"%s\"", clade_error(f->context), pattern);
+}
+
+/* A test that CALL, on x float32 (N, 3, 4, 5) and whole int32 (3, 4), is refused with WORDS. */
+#define FROZEN_REFUSED_TEST(NAME, CALL, WORDS)                                                                         \
+    static void NAME(void **state) {                                                                                   \
+        graph_fixture *f = *state;                                                                                     \
+        const clade_value x = clade_input(f->graph, "x", CLADE_F32, clade_shape(CLADE_BATCH, 3, 4, 5));                \
+        const clade_value whole = clade_input(f->graph, "whole", CLADE_I32, clade_shape(3, 4));                        \
+        (void)x;                                                                                                       \
+        (void)whole;                                                                                                   \
+        frozen_refused(f, CALL, WORDS);                                                                                \
+    }
+
+/* Runs Y on the device with WHOLE numbers as its one input. */
+static inline void frozen_run(graph_fixture *f, clade_value whole, const int32_t *numbers, int64_t count, clade_value y,
+                              void *to, int64_t to_count) {
+    clade_session *session;
+    assert_good(f->context, clade_graph_status(f->graph));
+    assert_good(f->context, clade_session_new(f->device, f->graph, 1, &session));
+    const clade_binding_array feed = { whole, (void *)(uintptr_t)numbers, count }, fetch = { y, to, to_count };
+    assert_good(f->context, clade_session_run(session, &(clade_run_options){ .size = sizeof(clade_run_options),
+                                                                             .batch = 1,
+                                                                             .feeds = &feed,
+                                                                             .feed_count = 1,
+                                                                             .fetches = &fetch,
+                                                                             .fetch_count = 1 }));
+    clade_session_free(session);
 }
 
 #endif

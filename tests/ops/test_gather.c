@@ -1,5 +1,4 @@
 /* Gathering and scattering against numbers computed independently (frozen.h), indices outside, and what is refused. */
-#include "clade/session.h"
 #include "frozen.h"
 
 /* COUNT whole numbers: by + from, 2 by + from, ... */
@@ -27,35 +26,19 @@ FROZEN(tuples,
        clade_gather_nd(clade_sum(o->x, 1u << 0, false), clade_reshape(counted(o, 4, 1, -3), clade_shape(2, 2)), 0))
 
 static const frozen rows[] = {
-    { "embedded", embedded, { 3, { 2, 3, 4 } }, { 3, { 2, 3, 4 } }, 6.03571428571, -0.75, -0.375, { 0, { 0 } } },
-    { "last_axis", last_axis, { 3, { 2, 3, 4 } }, { 3, { 2, 3, 4 } }, 2.46428571429, -1, -0.625, { 0, { 0 } } },
-    { "twice_the_same", twice_the_same, { 3, { 2, 3, 4 } }, { 3, { 2, 3, 4 } }, 1.80357142857, 0, 0, { 0, { 0 } } },
-    { "outside", outside, { 3, { 2, 3, 4 } }, { 3, { 2, 4, 4 } }, 1.64285714286, 0, 0, { 0, { 0 } } },
-    { "elements", elements, { 3, { 1, 3, 4 } }, { 3, { 1, 3, 2 } }, -3.5, 0, 0, { 0, { 0 } } },
-    { "put", put, { 3, { 1, 3, 4 } }, { 3, { 1, 3, 4 } }, 0.419005102041, 0.125, 0.25, { 0, { 0 } } },
-    { "put_instead", put_instead, { 3, { 1, 3, 4 } }, { 3, { 1, 3, 4 } }, 1.94579081633, 0.125, 0.25, { 0, { 0 } } },
-    { "tuples", tuples, { 3, { 2, 3, 4 } }, { 1, { 2 } }, -1.69642857143, 0, 0, { 0, { 0 } } },
+    FROZEN_ROW(embedded, FROZEN_DIMS(3, 2, 3, 4), FROZEN_DIMS(3, 2, 3, 4), 6.03571428571, -0.75, -0.375),
+    FROZEN_ROW(last_axis, FROZEN_DIMS(3, 2, 3, 4), FROZEN_DIMS(3, 2, 3, 4), 2.46428571429, -1, -0.625),
+    FROZEN_ROW(twice_the_same, FROZEN_DIMS(3, 2, 3, 4), FROZEN_DIMS(3, 2, 3, 4), 1.80357142857, 0, 0),
+    FROZEN_ROW(outside, FROZEN_DIMS(3, 2, 3, 4), FROZEN_DIMS(3, 2, 4, 4), 1.64285714286, 0, 0),
+    FROZEN_ROW(elements, FROZEN_DIMS(3, 1, 3, 4), FROZEN_DIMS(3, 1, 3, 2), -3.5, 0, 0),
+    FROZEN_ROW(put, FROZEN_DIMS(3, 1, 3, 4), FROZEN_DIMS(3, 1, 3, 4), 0.419005102041, 0.125, 0.25),
+    FROZEN_ROW(put_instead, FROZEN_DIMS(3, 1, 3, 4), FROZEN_DIMS(3, 1, 3, 4), 1.94579081633, 0.125, 0.25),
+    FROZEN_ROW(tuples, FROZEN_DIMS(3, 2, 3, 4), FROZEN_DIMS(1, 2), -1.69642857143, 0, 0),
 };
 
 static void test_numbers_are_those_computed_elsewhere(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         frozen_check(*state, &rows[i]);
-}
-
-/* Runs Y on the device with WHOLE numbers as its one input. */
-static void run(graph_fixture *f, clade_value whole, const int32_t *numbers, int64_t count, clade_value y, void *to,
-                int64_t to_count) {
-    clade_session *session;
-    assert_good(f->context, clade_graph_status(f->graph));
-    assert_good(f->context, clade_session_new(f->device, f->graph, 1, &session));
-    const clade_binding_array feed = { whole, (void *)(uintptr_t)numbers, count }, fetch = { y, to, to_count };
-    assert_good(f->context, clade_session_run(session, &(clade_run_options){ .size = sizeof(clade_run_options),
-                                                                             .batch = 1,
-                                                                             .feeds = &feed,
-                                                                             .feed_count = 1,
-                                                                             .fetches = &fetch,
-                                                                             .fetch_count = 1 }));
-    clade_session_free(session);
 }
 
 /* On the device: from the end, outside, and sums in the order of the index. */
@@ -66,29 +49,20 @@ static void test_indices_from_the_end_and_outside(void **state) {
     clade_value index = clade_input(f->graph, "whole", CLADE_I32, clade_shape(6));
     clade_value ones = clade_constant(f->graph, clade_shape(3), 1);
     clade_value x = clade_cumulative_sum(ones, 0, false, false);
-    run(f, index, numbers, 6, clade_gather(x, index, 0), got, 6);
+    frozen_run(f, index, numbers, 6, clade_gather(x, index, 0), got, 6);
     static const float expected[] = { 3, 3, 0, 0, 1, 1 };
     assert_memory_equal(got, expected, sizeof expected);
     clade_value updates = clade_constant(f->graph, clade_shape(6), 1);
-    run(f, index, numbers, 6, clade_scatter_elements(x, index, updates, 0, CLADE_SCATTER_ADD), got, 3);
+    frozen_run(f, index, numbers, 6, clade_scatter_elements(x, index, updates, 0, CLADE_SCATTER_ADD), got, 3);
     static const float put[] = { 3, 2, 5 };
     assert_memory_equal(got, put, sizeof put);
 }
 
-#define FAULT_TEST(NAME, CALL, WORDS)                                                                                  \
-    static void NAME(void **state) {                                                                                   \
-        graph_fixture *f = *state;                                                                                     \
-        const clade_value x = clade_input(f->graph, "x", CLADE_F32, clade_shape(CLADE_BATCH, 3, 4, 5));                \
-        const clade_value whole = clade_input(f->graph, "whole", CLADE_I32, clade_shape(3, 4));                        \
-        (void)x;                                                                                                       \
-        (void)whole;                                                                                                   \
-        frozen_refused(f, CALL, WORDS);                                                                                \
-    }
-
-FAULT_TEST(test_gather_by_real_numbers, clade_gather(x, x, 1), "expected an int32 index")
-FAULT_TEST(test_gather_along_no_axis, clade_gather(x, whole, 4), "axis is 4")
-FAULT_TEST(test_elements_of_another_rank, clade_gather_elements(x, whole, 0), "no longer than x")
-FAULT_TEST(test_tuples_longer_than_the_array, clade_gather_nd(clade_sum(x, 1u << 0, false), whole, 0), "K further axes")
+FROZEN_REFUSED_TEST(test_gather_by_real_numbers, clade_gather(x, x, 1), "expected an int32 index")
+FROZEN_REFUSED_TEST(test_gather_along_no_axis, clade_gather(x, whole, 4), "axis is 4")
+FROZEN_REFUSED_TEST(test_elements_of_another_rank, clade_gather_elements(x, whole, 0), "no longer than x")
+FROZEN_REFUSED_TEST(test_tuples_longer_than_the_array, clade_gather_nd(clade_sum(x, 1u << 0, false), whole, 0),
+                    "K further axes")
 
 int main(void) {
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, open_graph_fixture, close_graph_fixture)

@@ -19,12 +19,14 @@ int open_graph_fixture(void **state) {
     static graph_fixture f;
     f.device = open_test_device(&f.context);
     f.graph = clade_graph_new(f.context);
+    f.session = NULL;
     *state = &f;
     return f.graph != NULL ? 0 : -1;
 }
 
 int close_graph_fixture(void **state) {
     graph_fixture *f = *state;
+    clade_session_free(f->session);
     clade_graph_free(f->graph);
     close_test_device(f->context, f->device);
     return 0;

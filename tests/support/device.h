@@ -11,6 +11,7 @@
 
 #include "clade/device.h"
 #include "clade/graph.h"
+#include "clade/session.h"
 
 /* Fails the test with the context's error text when STATUS is a fault. */
 #define assert_good(CONTEXT, CALL)                                                                                     \
@@ -22,11 +23,13 @@
 clade_device *open_test_device(clade_context **context);
 void close_test_device(clade_context *context, clade_device *device);
 
-/* The same with an empty graph; for cmocka's set-up and tear-down, with *STATE a graph_fixture. */
+/* The same with an empty graph; for cmocka's set-up and tear-down, with *STATE a graph_fixture. A test may open SESSION;
+ * it is freed then. */
 typedef struct graph_fixture {
     clade_context *context;
     clade_device *device;
     clade_graph *graph;
+    clade_session *session;
 } graph_fixture;
 
 int open_graph_fixture(void **state);

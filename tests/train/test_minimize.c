@@ -7,7 +7,6 @@
 #include "train/line_search.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- the line search ---- */
@@ -109,39 +108,21 @@ static void test_the_direction_is_that_of_the_two_loops(void **state) {
 
 /* ---- on the device ---- */
 
-typedef struct fixture {
-    clade_context *context;
-    clade_device *device;
-    clade_graph *graph;
-    clade_session *session;
-    clade_minimizer *minimizer;
-} fixture;
-
-static int set_up(void **state) {
-    fixture *f = calloc(1, sizeof *f);
-    f->device = open_test_device(&f->context);
-    f->graph = clade_graph_new(f->context);
-    *state = f;
-    return 0;
-}
+static clade_minimizer *minimizer;
 
 static int tear_down(void **state) {
-    fixture *f = *state;
-    clade_minimizer_free(f->minimizer);
-    clade_session_free(f->session);
-    clade_graph_free(f->graph);
-    close_test_device(f->context, f->device);
-    free(f);
-    return 0;
+    clade_minimizer_free(minimizer);
+    minimizer = NULL;
+    return close_graph_fixture(state);
 }
 
-static clade_value number_state(fixture *f, const char *name, float begin) {
+static clade_value number_state(graph_fixture *f, const char *name, float begin) {
     return clade_state(f->graph, name, clade_shape(1), CLADE_ROLE_WEIGHT,
                        (clade_initializer){ .kind = CLADE_INITIALIZE_CONSTANT, .value = begin });
 }
 
 /* (1 - x)^2 + 100 (y - x^2)^2. */
-static clade_value rosenbrock(fixture *f) {
+static clade_value rosenbrock(graph_fixture *f) {
     clade_value x = number_state(f, "x", -1.2F), y = number_state(f, "y", 1);
     clade_value one = clade_constant(f->graph, CLADE_SCALAR, 1);
     clade_value side = clade_square(clade_subtract(one, x));
@@ -151,13 +132,13 @@ static clade_value rosenbrock(fixture *f) {
 
 /* PyTorch's LBFGS (strong_wolfe) takes 45 evaluations, in float32 as in float64. */
 static void test_rosenbrocks_ravine_is_gone_down_in_few_evaluations(void **state) {
-    fixture *f = *state;
+    graph_fixture *f = *state;
     clade_minimize_result result;
     float x, y;
-    assert_good(f->context, clade_minimizer_new(rosenbrock(f), NULL, &f->minimizer));
+    assert_good(f->context, clade_minimizer_new(rosenbrock(f), NULL, &minimizer));
     assert_good(f->context, clade_session_new(f->device, f->graph, 0, &f->session));
     const clade_minimize_limits limits = { .size = sizeof limits, .gradient_tolerance = 1e-6 };
-    assert_good(f->context, clade_minimizer_run(f->minimizer, f->session, NULL, &limits, &result));
+    assert_good(f->context, clade_minimizer_run(minimizer, f->session, NULL, &limits, &result));
     assert_good(f->context, clade_session_read_state(f->session, "x", &x, 1));
     assert_good(f->context, clade_session_read_state(f->session, "y", &y, 1));
     print_message("x %.9g y %.9g after %d evaluations, %d iterations, end %d, gradient %g\n", (double)x, (double)y,
@@ -174,25 +155,25 @@ static bool count_and_stop(void *user, const clade_minimize_result *so_far) {
 }
 
 static void test_a_search_stops_where_it_is_told_and_goes_on(void **state) {
-    fixture *f = *state;
+    graph_fixture *f = *state;
     clade_minimize_result result;
     int iterations = 0;
     assert_good(f->context,
                 clade_minimizer_new(rosenbrock(f),
                                     &(clade_minimize_options){ .size = sizeof(clade_minimize_options), .memory = 3 },
-                                    &f->minimizer));
+                                    &minimizer));
     assert_good(f->context, clade_session_new(f->device, f->graph, 0, &f->session));
     const clade_minimize_limits stopped = { .size = sizeof stopped, .progress = count_and_stop, .user = &iterations };
-    assert_good(f->context, clade_minimizer_run(f->minimizer, f->session, NULL, &stopped, &result));
+    assert_good(f->context, clade_minimizer_run(minimizer, f->session, NULL, &stopped, &result));
     assert_int_equal(result.end, CLADE_MINIMIZE_STOPPED);
     assert_int_equal(result.iterations, 3);
     const double before = result.loss;
     const clade_minimize_limits few = { .size = sizeof few, .iterations = 2 };
-    assert_good(f->context, clade_minimizer_run(f->minimizer, f->session, NULL, &few, &result));
+    assert_good(f->context, clade_minimizer_run(minimizer, f->session, NULL, &few, &result));
     assert_int_equal(result.end, CLADE_MINIMIZE_LIMIT);
     assert_true(result.first_loss == before && result.loss < before);
-    assert_good(f->context, clade_minimizer_reset(f->minimizer, f->session));
-    assert_good(f->context, clade_minimizer_run(f->minimizer, f->session, NULL, NULL, &result));
+    assert_good(f->context, clade_minimizer_reset(minimizer, f->session));
+    assert_good(f->context, clade_minimizer_run(minimizer, f->session, NULL, NULL, &result));
     assert_true(result.loss < 1e-9);
 }
 
@@ -205,7 +186,7 @@ static const float points[POINTS * 2] = { 0.5F,  1.2F,  -0.3F, 0.8F,  1.5F,  -0.
 static const int32_t classes[POINTS] = { 1, 1, 2, 2, 0, 0, 1, 2, 1, 0, 0, 2 };
 
 static void test_a_convex_network_ends_where_pytorch_does(void **state) {
-    fixture *f = *state;
+    graph_fixture *f = *state;
     static const float expected_weight[6] = { -0.339360447F, -1.09894956F, -0.727300606F,
                                               0.764833659F,  1.06666105F,  0.334115896F },
                        expected_bias[3] = { 0.2465457F, 0.0918103511F, -0.338356051F };
@@ -216,7 +197,7 @@ static void test_a_convex_network_ends_where_pytorch_does(void **state) {
     clade_value weight = clade_graph_find(f->graph, "state", "fc.weight");
     clade_value squares = clade_sum(clade_square(weight), CLADE_ALL_AXES, false);
     loss = clade_add(loss, clade_scale(squares, 0.05));
-    assert_good(f->context, clade_minimizer_new(loss, NULL, &f->minimizer));
+    assert_good(f->context, clade_minimizer_new(loss, NULL, &minimizer));
     assert_good(f->context, clade_session_new(f->device, f->graph, 5, &f->session));
     clade_binding_array feeds[] = { { image, (float *)(uintptr_t)points, POINTS * 2 },
                                     { label, (int32_t *)(uintptr_t)classes, POINTS } };
@@ -224,7 +205,7 @@ static void test_a_convex_network_ends_where_pytorch_does(void **state) {
     assert_good(
         f->context,
         clade_minimizer_run(
-            f->minimizer, f->session,
+            minimizer, f->session,
             &(clade_run_options){ .size = sizeof(clade_run_options), .batch = POINTS, .feeds = feeds, .feed_count = 2 },
             NULL, &result));
     float found_weight[6], found_bias[3];
@@ -243,7 +224,7 @@ static void test_a_convex_network_ends_where_pytorch_does(void **state) {
 
 /* Several layers, so several states of different dims, and more of them than one concatenation takes. */
 static void test_a_deep_network_comes_to_rest(void **state) {
-    fixture *f = *state;
+    graph_fixture *f = *state;
     enum { LAYERS = 10 };
     clade_value image = clade_input(f->graph, "image", CLADE_F32, clade_shape(CLADE_BATCH, 2));
     clade_value label = clade_input(f->graph, "label", CLADE_I32, clade_shape(CLADE_BATCH));
@@ -251,7 +232,7 @@ static void test_a_deep_network_comes_to_rest(void **state) {
     for (int i = 0; i < LAYERS; i++)
         x = clade_tanh(clade_dense(x, .units = 6));
     clade_value loss = clade_softmax_cross_entropy(clade_dense(x, .units = 3), label);
-    assert_good(f->context, clade_minimizer_new(loss, NULL, &f->minimizer));
+    assert_good(f->context, clade_minimizer_new(loss, NULL, &minimizer));
     assert_good(f->context, clade_session_new(f->device, f->graph, 5, &f->session));
     clade_binding_array feeds[] = { { image, (float *)(uintptr_t)points, POINTS * 2 },
                                     { label, (int32_t *)(uintptr_t)classes, POINTS } };
@@ -260,7 +241,7 @@ static void test_a_deep_network_comes_to_rest(void **state) {
     assert_good(
         f->context,
         clade_minimizer_run(
-            f->minimizer, f->session,
+            minimizer, f->session,
             &(clade_run_options){ .size = sizeof(clade_run_options), .batch = POINTS, .feeds = feeds, .feed_count = 2 },
             &limits, &result));
     print_message("loss %.9g after %d evaluations, end %d, gradient %g\n", result.loss, (int)result.evaluations,
@@ -270,25 +251,24 @@ static void test_a_deep_network_comes_to_rest(void **state) {
 }
 
 static void test_what_cannot_be_minimised_is_one_clear_line(void **state) {
-    fixture *f = *state;
+    graph_fixture *f = *state;
     clade_value x = clade_input(f->graph, "x", CLADE_F32, clade_shape(2));
     clade_value w = number_state(f, "w", 1);
     clade_value loss = clade_sum(clade_square(w), CLADE_ALL_AXES, false);
-    assert_int_equal(clade_minimizer_new(clade_sum(x, CLADE_ALL_AXES, false), NULL, &f->minimizer),
-                     CLADE_ERROR_ARGUMENT);
+    assert_int_equal(clade_minimizer_new(clade_sum(x, CLADE_ALL_AXES, false), NULL, &minimizer), CLADE_ERROR_ARGUMENT);
     assert_non_null(strstr(clade_error(f->context), "nothing to train"));
-    assert_int_equal(clade_minimizer_new(clade_square(w), NULL, &f->minimizer), CLADE_ERROR_ARGUMENT);
+    assert_int_equal(clade_minimizer_new(clade_square(w), NULL, &minimizer), CLADE_ERROR_ARGUMENT);
     assert_non_null(strstr(clade_error(f->context), "scalar"));
     const clade_minimize_options over_an_input = { .size = sizeof over_an_input, .over = &x, .over_count = 1 };
-    assert_int_equal(clade_minimizer_new(loss, &over_an_input, &f->minimizer), CLADE_ERROR_ARGUMENT);
+    assert_int_equal(clade_minimizer_new(loss, &over_an_input, &minimizer), CLADE_ERROR_ARGUMENT);
     const clade_minimize_options long_memory = { .size = sizeof long_memory, .memory = 101 };
-    assert_int_equal(clade_minimizer_new(loss, &long_memory, &f->minimizer), CLADE_ERROR_ARGUMENT);
+    assert_int_equal(clade_minimizer_new(loss, &long_memory, &minimizer), CLADE_ERROR_ARGUMENT);
     assert_non_null(strstr(clade_error(f->context), "from 1 to 100"));
-    assert_null(f->minimizer);
+    assert_null(minimizer);
 }
 
 int main(void) {
-#define WITH_FIXTURE(TEST) cmocka_unit_test_setup_teardown(TEST, set_up, tear_down)
+#define WITH_FIXTURE(TEST) cmocka_unit_test_setup_teardown(TEST, open_graph_fixture, tear_down)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_line_search_ends_where_both_conditions_hold),
         cmocka_unit_test(test_the_cubic_is_least_where_it_should_be),
