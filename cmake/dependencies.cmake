@@ -6,12 +6,15 @@ find_package(ZLIB REQUIRED)
 pkg_check_modules(CJSON REQUIRED IMPORTED_TARGET libcjson)
 pkg_check_modules(MD REQUIRED IMPORTED_TARGET libmd)
 pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
+pkg_check_modules(JPEG REQUIRED IMPORTED_TARGET libjpeg)
+pkg_check_modules(PNG REQUIRED IMPORTED_TARGET libpng)
 find_program(CLADE_PROTOC_C protoc-c REQUIRED)
 find_file(CLADE_ONNX_PROTO onnx/onnx.proto REQUIRED)
 mark_as_advanced(CLADE_PROTOC_C CLADE_ONNX_PROTO)
 
-set(clade_dependencies PkgConfig::CJSON PkgConfig::MD PkgConfig::PROTOBUF_C ZLIB::ZLIB Threads::Threads m ${CMAKE_DL_LIBS})
-set(clade_dependency_names cjson md protobuf-c z pthread m ${CMAKE_DL_LIBS})
+set(clade_dependencies PkgConfig::CJSON PkgConfig::MD PkgConfig::PROTOBUF_C PkgConfig::JPEG PkgConfig::PNG
+    ZLIB::ZLIB Threads::Threads m ${CMAKE_DL_LIBS})
+set(clade_dependency_names cjson md protobuf-c jpeg png z pthread m ${CMAKE_DL_LIBS})
 
 # The OpenCL loader and CLBlast are opened at run time: only their headers are needed here.
 find_path(CLADE_OPENCL_INCLUDE CL/cl.h)

@@ -55,7 +55,9 @@ static bool print_result(clade_context *context, const arguments *given, const c
 static outcome run(invocation *call) {
     const arguments *given = call->arguments;
     if (given->data == NULL)
-        return wrong_usage(call->command, "wants --data DATA: digits, mnist:DIR, fashion:DIR, idx:DIR");
+        return wrong_usage(
+            call->command,
+            "wants --data DATA: digits, points:KIND, mnist:DIR, idx:DIR, cifar10:DIR, images:DIR, csv:FILE, ...");
     clade_device *device = NULL;
     clade_dataset *data = NULL;
     clade_predictor *predictor = NULL;
@@ -64,7 +66,8 @@ static outcome run(invocation *call) {
     outcome result = open_device(call, given->device, &device);
     if (result != DONE) return result;
     if (clade_predictor_open(device, call->operands[0], &predictor) != CLADE_OK ||
-        clade_dataset_open(call->context, given->data, training ? &data : NULL, training ? NULL : &data) != CLADE_OK ||
+        clade_dataset_open_sized(call->context, given->data, clade_predictor_model(predictor)->image,
+                                 training ? &data : NULL, training ? NULL : &data) != CLADE_OK ||
         clade_predictor_evaluate(predictor, data, given->batch, &evaluation) != CLADE_OK ||
         (given->picture != NULL &&
          clade_confusion_write(call->context, evaluation.confusion, evaluation.classes,
@@ -82,7 +85,8 @@ static outcome run(invocation *call) {
 
 static const option options[] = {
     { "--data", OPTION_TEXT, offsetof(arguments, data), "DATA", 0,
-      "digits[:TRAIN,TEST[,SEED]], mnist:DIR, fashion:DIR, idx:DIR" },
+      "digits[:TRAIN,TEST[,SEED]], mnist:DIR, fashion:DIR, idx:DIR, points:KIND, cifar10:DIR, images:DIR, csv:FILE, "
+      "npy:X,Y" },
     { "--part", OPTION_TEXT, offsetof(arguments, part), "test|train", 0, "of the data; default test" },
     { "--batch", OPTION_INTEGER, offsetof(arguments, batch), "N", 1, "images at once; default 250" },
     { "--confusion", OPTION_FLAG, offsetof(arguments, confusion), NULL, 0,

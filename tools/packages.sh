@@ -20,6 +20,8 @@ build header:cmocka.h            libcmocka-dev     libcmocka-devel       cmocka
 build header:zlib.h              zlib1g-dev        zlib-devel            zlib
 build header:cjson/cJSON.h       libcjson-dev      cjson-devel           cjson
 build header:sha256.h            libmd-dev         libmd-devel           libmd
+build header:jpeglib.h           libjpeg-dev       libjpeg-turbo-devel libjpeg-turbo
+build header:png.h               libpng-dev        libpng-devel          libpng
 build header:protobuf-c/protobuf-c.h libprotobuf-c-dev protobuf-c-devel protobuf-c
 build command:protoc-c           protobuf-c-compiler protobuf-c-compiler protobuf-c
 build file:/usr/include/onnx/onnx.proto libonnx-dev onnx-devel         onnx

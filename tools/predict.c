@@ -72,7 +72,7 @@ static outcome read_pictures(const invocation *call, const clade_model *model, c
                 return failed(call);
             continue;
         }
-        if (*data == NULL && clade_dataset_open(call->context, given->data, NULL, data) != CLADE_OK)
+        if (*data == NULL && clade_dataset_open_sized(call->context, given->data, size, NULL, data) != CLADE_OK)
             return failed(call);
         result = read_indexed(call, model, *data, index, image, &p->labels[i]);
         if (result != DONE) return result;
@@ -80,8 +80,9 @@ static outcome read_pictures(const invocation *call, const clade_model *model, c
     return DONE;
 }
 
-static bool print_json(const invocation *call, const clade_model *model, const pictures *p, const int64_t *best,
+static bool print_json(const invocation *call, const clade_predictor *predictor, const pictures *p, const int64_t *best,
                        int64_t top) {
+    const clade_model *model = clade_predictor_model(predictor);
     json report = json_new();
     json_text(&report, report.root, "model", model->name);
     cJSON *predictions = json_array(&report, report.root, "predictions");
@@ -94,23 +95,40 @@ static bool print_json(const invocation *call, const clade_model *model, const p
         for (int64_t k = 0; k < top; k++) {
             cJSON *entry = json_object(&report, list, NULL);
             json_number(&report, entry, "class", (double)best[i * top + k]);
+            const char *name = clade_predictor_class(predictor, best[i * top + k]);
+            if (name != NULL) json_text(&report, entry, "name", name);
             json_number(&report, entry, "score", p->scores[i * model->classes + best[i * top + k]]);
         }
     }
     return json_print(&report);
 }
 
-static void print_text(const invocation *call, const clade_model *model, clade_dataset *data, const pictures *p,
+/* A class by its name, where it has one. */
+static void print_class(const clade_predictor *predictor, int64_t class) {
+    const char *name = clade_predictor_class(predictor, class);
+    if (name != NULL) {
+        printf("%s", name);
+    } else {
+        printf("%lld", (long long)class);
+    }
+}
+
+static void print_text(const invocation *call, const clade_predictor *predictor, clade_dataset *data, const pictures *p,
                        const int64_t *best, int64_t top) {
+    const int64_t classes = clade_predictor_model(predictor)->classes;
     for (int64_t i = 0; i < p->count; i++) {
         if (p->labels[i] >= 0) {
-            printf("%s %s (labelled %d):", clade_dataset_describe(data).name, call->operands[i + 1], p->labels[i]);
+            printf("%s %s (labelled ", clade_dataset_describe(data).name, call->operands[i + 1]);
+            print_class(predictor, p->labels[i]);
+            printf("):");
         } else {
             printf("%s:", call->operands[i + 1]);
         }
         for (int64_t k = 0; k < top; k++) {
             int64_t class = best[i * top + k];
-            printf("%s %lld (%.4g)", k > 0 ? "," : "", (long long)class, (double)p->scores[i * model->classes + class]);
+            printf("%s ", k > 0 ? "," : "");
+            print_class(predictor, class);
+            printf(" (%.4g)", (double)p->scores[i * classes + class]);
         }
         putchar('\n');
     }
@@ -128,9 +146,9 @@ static outcome predict(const invocation *call, clade_predictor *predictor, clade
     for (int64_t i = 0; i < p->count; i++)
         clade_top_classes(p->scores + i * model->classes, model->classes, top, best + i * top);
     if (given->json) {
-        if (!print_json(call, model, p, best, top)) result = FAILED;
+        if (!print_json(call, predictor, p, best, top)) result = FAILED;
     } else {
-        print_text(call, model, *data, p, best, top);
+        print_text(call, predictor, *data, p, best, top);
     }
     free(best);
     return result;
@@ -171,7 +189,8 @@ const command command_predict = {
     .name = "predict",
     .operands = "FILE|DIR INPUT...",
     .title = "what a trained model makes of images",
-    .details = "INPUT is a number, counted from 0 in the data's test part, or a NPY or PGM file of the model's size.",
+    .details = "INPUT is a number, counted from 0 in the data's test part, a JPEG or PNG file, or a NPY or PGM file of "
+               "the model's size.",
     .operand_minimum = 2,
     .operand_maximum = 100000,
     .options = options,

@@ -251,6 +251,7 @@ static bool print_json(const arguments *given, const char *model, const char *fo
     json_number(&report, root, "val_top5", result->val_top5);
     json_bool(&report, root, "stopped_early", result->stopped_early);
     json_number(&report, root, "images_per_second", result->images_per_second);
+    json_number(&report, root, "data_waiting", result->data_waiting);
     json_text(&report, root, "weights_sha256", result->weights_sha256);
     json_text(&report, root, "out", folder);
     return json_print(&report);
@@ -295,7 +296,9 @@ static outcome run(invocation *call) {
     const clade_model *model = find_model(call, call->operands[0]);
     if (model == NULL) return WRONG_USAGE;
     if (given->data == NULL)
-        return wrong_usage(call->command, "wants --data DATA: digits, mnist:DIR, fashion:DIR, idx:DIR");
+        return wrong_usage(
+            call->command,
+            "wants --data DATA: digits, points:KIND, mnist:DIR, idx:DIR, cifar10:DIR, images:DIR, csv:FILE, ...");
 
     const char *fault = fault_of(given);
     if (fault != NULL) return wrong_usage(call->command, "%s", fault);
@@ -308,7 +311,7 @@ static outcome run(invocation *call) {
     options.layer_rules = rules.list;
     options.layer_rule_count = rules.count;
     outcome result = FAILED;
-    if (clade_dataset_open(call->context, given->data, &training, &test) != CLADE_OK ||
+    if (clade_dataset_open_sized(call->context, given->data, model->image, &training, &test) != CLADE_OK ||
         (given->shuffle_labels && clade_dataset_shuffle_labels(training, given->seed) != CLADE_OK)) {
         failed(call);
     } else {
@@ -331,7 +334,9 @@ static outcome run(invocation *call) {
 #define ROW(NAME, KIND, FIELD, VALUE, MINIMUM, HELP)                                                                   \
     { NAME, KIND, offsetof(arguments, FIELD), VALUE, MINIMUM, HELP }
 static const option options[] = {
-    ROW("--data", OPTION_TEXT, data, "DATA", 0, "digits[:TRAIN,TEST[,SEED]], mnist:DIR, fashion:DIR, idx:DIR"),
+    ROW("--data", OPTION_TEXT, data, "DATA", 0,
+        "digits[:TRAIN,TEST[,SEED]], mnist:DIR, fashion:DIR, idx:DIR, points:KIND, cifar10:DIR, images:DIR, csv:FILE, "
+        "npy:X,Y"),
     ROW("--epochs", OPTION_INTEGER, epochs, "N", 1,
         "times through the data; default, as for the next ones, the model's recipe"),
     ROW("--batch", OPTION_INTEGER, batch, "N", 1, "images in a step"),

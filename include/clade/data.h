@@ -22,12 +22,23 @@ typedef struct clade_dataset clade_dataset;
  *     idx:DIR                    the same of any shape and number of classes
  *     points:KIND[,TRAIN,TEST[,SEED]]   points of the plane drawn by Clade: images of two channels and one pixel, x and y
  *                                about in [-1, 1]; KIND is clusters, moons, rings, spiral or checker (default 1,000 + 500)
- * A folder holds, for each part, one file of images and one of labels, plain or gzip, whose names have "train" or "t10k"
+ *     cifar10:DIR[,flip][,crop=PIXELS]   CIFAR-10's binary files, data_batch_*.bin and test_batch.bin
+ *     images:DIR[,size=HEIGHTxWIDTH][,grey|colour][,flip][,crop=PIXELS]   JPEG and PNG files, a folder for each class, in
+ *                                DIR/train and DIR/test; or in DIR, where every fifth of a class is a test picture
+ *     csv:FILE[,target=COLUMN|,number=COLUMN...][,test=FILE][,skip=COLUMN...][,words=COLUMN...]   a table with a line of
+ *                                names: rows become images (columns, 1, 1); numbers are normalised, words one-hot
+ *     npy:X.npy,Y.npy[,X.npy,Y.npy]   arrays: X (N, ...), Y (N) integers for classes, or (N[, K]) floats for targets
+ * flip and crop augment the training part: see docs/data.md, which has the whole of it.
+ * An IDX folder holds, for each part, one file of images and one of labels, plain or gzip, whose names have "train" or "t10k"
  * or "test", and "images" or "labels": train-images-idx3-ubyte.gz. Either pointer may be NULL when that part is not
  * wanted; the caller frees each. CLADE_ERROR_ARGUMENT for a SPEC that is not understood (the text lists what is),
  * CLADE_ERROR_INPUT for a missing or malformed file. */
 CLADE_API clade_status clade_dataset_open(clade_context *context, const char *spec, clade_dataset **train,
                                           clade_dataset **test);
+/* The same; pictures of files of any size (images:) become SIZE: channels (1 or 3), height and width, what a model takes.
+ * Options in the spec go before it. The other kinds keep their own size. */
+CLADE_API clade_status clade_dataset_open_sized(clade_context *context, const char *spec, const int64_t size[3],
+                                                clade_dataset **train, clade_dataset **test);
 /* Free the slices and loaders of a data set before it. */
 CLADE_API void clade_dataset_free(clade_dataset *dataset);
 
@@ -39,6 +50,9 @@ typedef struct clade_dataset_info {
     int64_t targets; /* floats in a sample's dense target; 0: samples have class numbers */
 } clade_dataset_info;
 CLADE_API clade_dataset_info clade_dataset_describe(const clade_dataset *dataset);
+
+/* The name of the class of that number ("kitchen"), owned by the data set; NULL where classes have none. */
+CLADE_API const char *clade_dataset_class(const clade_dataset *dataset, int64_t class_number);
 
 /* Reads the samples INDICES[0 .. count - 1] into IMAGES (count, channels, height, width) and LABELS (count); either may
  * be NULL. Several threads may read one data set at once. CLADE_ERROR_ARGUMENT for an index out of range. */
@@ -69,9 +83,10 @@ CLADE_API clade_status clade_dataset_split(clade_dataset *dataset, int64_t held_
  * Before slices and loaders are made of DATASET. */
 CLADE_API clade_status clade_dataset_shuffle_labels(clade_dataset *dataset, uint64_t seed);
 
-/* Reads a picture file as a model's input: PGM (P2, P5), or NPY of shape (H,W), (C,H,W) or (1,C,H,W) and type uint8
- * (divided by 255), float32 or float64 (taken as it is, so in [0, 1]). OUT has room for channels * height * width.
- * CLADE_ERROR_INPUT when its size is not the one asked for. */
+/* Reads a picture file as a model's input: JPEG or PNG of any size, scaled until it covers the size asked for, and cut to it
+ * from the middle (channels 1 or 3); PGM (P2, P5), or NPY of shape (H,W), (C,H,W) or (1,C,H,W) and type uint8
+ * (divided by 255), float32 or float64 (taken as it is, so in [0, 1]), of that size. OUT has room for channels * height *
+ * width. CLADE_ERROR_INPUT when its size is not the one asked for. */
 CLADE_API clade_status clade_image_load(clade_context *context, const char *path, int64_t channels, int64_t height,
                                         int64_t width, float *out);
 
@@ -86,8 +101,9 @@ typedef struct clade_loader_options {
     bool shuffle;        /* a new order every epoch; else the data set's own */
     bool drop_remainder; /* leave out the last batch when it is not full */
     int64_t depth;       /* slots: batches filled or in use at once; 0: 4, at least 3 */
-    int64_t threads;     /* that fill; 0: 1 */
+    int64_t threads;     /* that fill; 0: 1, or more where samples are files to be decoded, and then more slots too */
     int64_t targets;     /* width of each sample's target, as of clade_dataset_read_targets(); 0: none are read */
+    bool augment;        /* as the data set's spec says, by seed, epoch and sample; else its images are as they are */
 } clade_loader_options;
 
 /* One batch, in a slot of the loader's. The memory stays as it is until clade_loader_release(). */

@@ -35,9 +35,8 @@ static void release(clade_dataset *dataset) {
 
 static const clade_dataset_source labelled = { image, label, release, NULL }, dense = { image, NULL, release, target };
 
-static clade_status check(clade_context *context, const clade_dataset_info *info, const float *images,
+static clade_status check(clade_context *context, const char *name, const clade_dataset_info *info, const float *images,
                           const int32_t *labels, const float *targets) {
-    const char *name = info->name ? info->name : "arrays";
     if (!images || !labels == !targets || (labels ? info->classes < 1 : info->targets < 1))
         return clade_fail(context, CLADE_ERROR_ARGUMENT,
                           "%s: a data set of arrays has images, and either labels and classes or targets", name);
@@ -62,12 +61,18 @@ static void *copy(clade_context *context, const void *data, size_t count, size_t
 
 clade_status clade_dataset_from_arrays(clade_context *context, const clade_dataset_info *info, const float *images,
                                        const int32_t *labels, const float *targets, clade_dataset **dataset) {
+    return clade_dataset_of_arrays(context, info->name ? info->name : "arrays", "in memory", info, images, labels,
+                                   targets, dataset);
+}
+
+clade_status clade_dataset_of_arrays(clade_context *context, const char *word, const char *part,
+                                     const clade_dataset_info *info, const float *images, const int32_t *labels,
+                                     const float *targets, clade_dataset **dataset) {
     *dataset = NULL;
-    clade_status status = check(context, info, images, labels, targets);
+    clade_status status = check(context, word, info, images, labels, targets);
     if (status != CLADE_OK) return status;
     clade_dataset *made;
-    status = clade_dataset_new(context, labels ? &labelled : &dense, info->name ? info->name : "arrays", "in memory",
-                               sizeof(struct arrays), &made);
+    status = clade_dataset_new(context, labels ? &labelled : &dense, word, part, sizeof(struct arrays), &made);
     if (status != CLADE_OK) return status;
     const char *name = made->info.name;
     made->info = *info;

@@ -13,14 +13,21 @@ struct kind {
     const char *word, *usage;
     clade_status (*open)(clade_context *context, const char *word, const char *rest, clade_dataset **train,
                          clade_dataset **test);
+    /* In place of OPEN, where samples can be brought to the size asked for. */
+    clade_status (*open_sized)(clade_context *context, const char *word, const char *rest, const int64_t size[3],
+                               clade_dataset **train, clade_dataset **test);
 };
 
 static const struct kind kinds[] = {
-    { "digits", "digits[:TRAIN,TEST[,SEED]]", clade_digits_open },
-    { "mnist", "mnist:DIR", clade_idx_open_ten },
-    { "fashion", "fashion:DIR", clade_idx_open_ten },
-    { "idx", "idx:DIR", clade_idx_open },
-    { "points", "points:KIND[,TRAIN,TEST[,SEED]]", clade_points_open },
+    { "digits", "digits[:TRAIN,TEST[,SEED]]", clade_digits_open, NULL },
+    { "mnist", "mnist:DIR", clade_idx_open_ten, NULL },
+    { "fashion", "fashion:DIR", clade_idx_open_ten, NULL },
+    { "idx", "idx:DIR", clade_idx_open, NULL },
+    { "points", "points:KIND[,TRAIN,TEST[,SEED]]", clade_points_open, NULL },
+    { "cifar10", "cifar10:DIR", clade_cifar_open, NULL },
+    { "images", "images:DIR", NULL, clade_images_open },
+    { "csv", "csv:FILE", clade_csv_open, NULL },
+    { "npy", "npy:X.npy,Y.npy", clade_npy_open, NULL },
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -36,13 +43,19 @@ static clade_status unknown_spec(clade_context *context, const char *spec) {
 }
 
 clade_status clade_dataset_open(clade_context *context, const char *spec, clade_dataset **train, clade_dataset **test) {
+    return clade_dataset_open_sized(context, spec, NULL, train, test);
+}
+
+clade_status clade_dataset_open_sized(clade_context *context, const char *spec, const int64_t size[3],
+                                      clade_dataset **train, clade_dataset **test) {
     if (train) *train = NULL;
     if (test) *test = NULL;
     size_t length = strcspn(spec, ":");
     for (size_t i = 0; i < KINDS; i++) {
         if (strlen(kinds[i].word) != length || memcmp(kinds[i].word, spec, length) != 0) continue;
-        clade_status status =
-            kinds[i].open(context, kinds[i].word, spec[length] ? spec + length + 1 : NULL, train, test);
+        const char *rest = spec[length] ? spec + length + 1 : NULL;
+        clade_status status = kinds[i].open_sized ? kinds[i].open_sized(context, kinds[i].word, rest, size, train, test)
+                                                  : kinds[i].open(context, kinds[i].word, rest, train, test);
         if (status != CLADE_OK && train) {
             clade_dataset_free(*train);
             *train = NULL;
@@ -81,12 +94,33 @@ void clade_dataset_free(clade_dataset *dataset) {
     dataset->source->release(dataset);
     clade_free(context, dataset->data);
     clade_free(context, dataset->labels);
+    clade_free(context, dataset->class_names);
     clade_free(context, (void *)(uintptr_t)dataset->info.name);
     clade_free(context, dataset);
 }
 
 clade_dataset_info clade_dataset_describe(const clade_dataset *dataset) {
     return dataset->info;
+}
+
+clade_status clade_dataset_name_classes(clade_dataset *dataset, const char *names, int64_t classes) {
+    size_t bytes = 0;
+    for (int64_t i = 0; i < classes; i++)
+        bytes += strlen(names + bytes) + 1;
+    char *kept = clade_allocate(dataset->context, bytes, 1);
+    if (!kept) return clade_fail_memory(dataset->context, bytes, "the names of classes");
+    memcpy(kept, names, bytes);
+    clade_free(dataset->context, dataset->class_names);
+    dataset->class_names = kept;
+    dataset->info.classes = classes;
+    return CLADE_OK;
+}
+
+int64_t clade_dataset_find_class(const clade_dataset *dataset, const char *name) {
+    const char *at = dataset->class_names;
+    for (int64_t i = 0; at && i < dataset->info.classes; i++, at += strlen(at) + 1)
+        if (strcmp(at, name) == 0) return i;
+    return -1;
 }
 
 /* 0 for a data set of dense targets. */
@@ -194,8 +228,20 @@ static clade_status slice_new(clade_dataset *whole, const char *part, int64_t co
     (*slice)->info = whole->info;
     (*slice)->info.name = name;
     (*slice)->info.count = count;
+    (*slice)->augmentation = whole->augmentation;
+    (*slice)->reading_threads = whole->reading_threads;
     ((struct slice *)(*slice)->data)->whole = whole;
     return CLADE_OK;
+}
+
+const char *clade_dataset_class(const clade_dataset *dataset, int64_t class) {
+    while (dataset->source == &slice_source)
+        dataset = ((const struct slice *)dataset->data)->whole;
+    const char *at = dataset->class_names;
+    if (!at || class < 0 || class >= dataset->info.classes) return NULL;
+    for (int64_t i = 0; i < class; i++)
+        at += strlen(at) + 1;
+    return at;
 }
 
 clade_status clade_dataset_slice(clade_dataset *dataset, int64_t first, int64_t count, clade_dataset **slice) {

@@ -1,43 +1,32 @@
 /* The digits as a data set. A sample is drawn when it is first read and kept, as bytes, while the whole part fits
- * CACHE_BYTES; larger parts are drawn at each reading. Readers do not wait for each other: who finds a sample being
- * drawn by another thread draws its own copy. */
+ * CACHE_BYTES; larger parts are drawn at each reading. */
 #include "data/dataset.h"
 #include "data/digits.h"
+#include "data/sample_cache.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { TRAIN_COUNT = 20000, TEST_COUNT = 4000, CLASSES = 10 };
-static const int64_t CACHE_BYTES = INT64_C(256) << 20;
+static const size_t CACHE_BYTES = (size_t)256 << 20;
 static const int64_t MAX_COUNT = INT64_C(1000000000);
-
-enum state { EMPTY, DRAWING, DRAWN };
 
 struct digits {
     uint64_t seed;
     const char *part;
-    uint8_t *pixels;               /* NULL: not kept */
-    _Atomic unsigned char *states; /* an enum state for each sample */
+    clade_sample_cache cache;
 };
 
 static clade_status image(const clade_dataset *dataset, int64_t index, float *out) {
     const struct digits *digits = dataset->data;
     uint8_t drawn[CLADE_DIGIT_PIXELS];
-    const uint8_t *pixels = drawn;
-    unsigned char empty = EMPTY;
-    if (!digits->pixels) {
-        clade_digit_draw(digits->seed, digits->part, index, drawn);
-    } else if (atomic_load_explicit(&digits->states[index], memory_order_acquire) == DRAWN) {
-        pixels = digits->pixels + index * CLADE_DIGIT_PIXELS;
-    } else if (atomic_compare_exchange_strong(&digits->states[index], &empty, DRAWING)) {
-        uint8_t *kept = digits->pixels + index * CLADE_DIGIT_PIXELS;
-        clade_digit_draw(digits->seed, digits->part, index, kept);
-        atomic_store_explicit(&digits->states[index], DRAWN, memory_order_release);
-        pixels = kept;
-    } else {
-        clade_digit_draw(digits->seed, digits->part, index, drawn);
+    const uint8_t *pixels = clade_sample_cache_find(&digits->cache, index);
+    if (!pixels) {
+        uint8_t *place = clade_sample_cache_claim(&digits->cache, index);
+        clade_digit_draw(digits->seed, digits->part, index, place ? place : drawn);
+        if (place) clade_sample_cache_settle(&digits->cache, index, true);
+        pixels = place ? place : drawn;
     }
     clade_scale_bytes(pixels, CLADE_DIGIT_PIXELS, out);
     return CLADE_OK;
@@ -50,8 +39,7 @@ static int32_t label(const clade_dataset *dataset, int64_t index) {
 
 static void release(clade_dataset *dataset) {
     struct digits *digits = dataset->data;
-    clade_free(dataset->context, digits->pixels);
-    clade_free(dataset->context, (void *)digits->states);
+    clade_sample_cache_close(dataset->context, &digits->cache);
 }
 
 static const clade_dataset_source source = { image, label, release, NULL };
@@ -68,11 +56,7 @@ static clade_status open_part(clade_context *context, const char *word, const ch
     struct digits *digits = (*dataset)->data;
     digits->seed = seed;
     digits->part = part;
-    if (count > CACHE_BYTES / CLADE_DIGIT_PIXELS) return CLADE_OK;
-    digits->pixels = clade_reallocate(context, NULL, (size_t)count, CLADE_DIGIT_PIXELS);
-    digits->states = clade_allocate(context, (size_t)count, sizeof *digits->states);
-    if (digits->pixels && digits->states) return CLADE_OK;
-    return clade_fail_memory(context, (size_t)count * CLADE_DIGIT_PIXELS, "the drawn digits");
+    return clade_sample_cache_open(context, count, CLADE_DIGIT_PIXELS, CACHE_BYTES, &digits->cache);
 }
 
 /* A whole number at *TEXT, which moves past it. */

@@ -4,6 +4,7 @@
 #include "data/dataset.h"
 #include "formats/npy.h"
 #include "formats/pgm.h"
+#include "formats/picture.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -70,6 +71,24 @@ static clade_status copy_npy(clade_context *context, const char *path, const cla
     }
 }
 
+static clade_status load_picture(clade_context *context, const char *path, const void *data, size_t bytes,
+                                 const struct wanted *wanted, float *out) {
+    const int64_t least[] = { wanted->height, wanted->width }, area = wanted->height * wanted->width;
+    if (wanted->channels != 1 && wanted->channels != 3)
+        return clade_fail(context, CLADE_ERROR_INPUT, "%s: a picture has 1 or 3 channels, the model takes %" PRId64,
+                          path, wanted->channels);
+    clade_picture picture;
+    uint8_t *pixels = clade_allocate(context, (size_t)wanted->channels, (size_t)area);
+    if (!pixels) return clade_fail_memory(context, (size_t)(wanted->channels * area), path);
+    clade_status status = clade_picture_decode(context, path, data, bytes, least, &picture);
+    if (status == CLADE_OK)
+        status = clade_picture_fit(context, &picture, wanted->channels, wanted->height, wanted->width, pixels);
+    if (status == CLADE_OK) clade_scale_bytes(pixels, wanted->channels * area, out);
+    clade_picture_free(context, &picture);
+    clade_free(context, pixels);
+    return status;
+}
+
 clade_status clade_image_load(clade_context *context, const char *path, int64_t channels, int64_t height, int64_t width,
                               float *out) {
     const struct wanted wanted = { channels, height, width };
@@ -79,14 +98,16 @@ clade_status clade_image_load(clade_context *context, const char *path, int64_t 
     clade_npy array = { 0 };
     clade_status status = clade_file_read(context, path, PTRDIFF_MAX, &data, &bytes);
     if (status != CLADE_OK) return status;
-    if (bytes > 0 && data[0] == 'P') {
+    if (clade_picture_is(data, bytes)) {
+        status = load_picture(context, path, data, bytes, &wanted, out);
+    } else if (bytes > 0 && data[0] == 'P') {
         status = clade_pgm_decode(context, path, data, bytes, &picture);
         if (status == CLADE_OK) status = copy_pgm(context, path, &picture, &wanted, out);
     } else if (bytes > 0 && (unsigned char)data[0] == 0x93) {
         status = clade_npy_decode(context, path, data, bytes, &array);
         if (status == CLADE_OK) status = copy_npy(context, path, &array, &wanted, out);
     } else {
-        status = clade_fail(context, CLADE_ERROR_INPUT, "%s: neither a PGM (P2, P5) nor an NPY file", path);
+        status = clade_fail(context, CLADE_ERROR_INPUT, "%s: no JPEG, PNG, PGM (P2, P5) or NPY file", path);
     }
     clade_pgm_free(context, &picture);
     clade_npy_free(context, &array);

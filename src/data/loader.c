@@ -37,6 +37,7 @@ struct clade_loader {
     clade_condition changed;
     bool stopping;
     int64_t generation;
+    int64_t epoch;            /* changed only while no slot is FILLING */
     int64_t to_fill, to_take; /* the next batch of the epoch for a thread, and for the caller */
     double waited;
 };
@@ -65,6 +66,9 @@ static clade_status fill(clade_loader *loader, struct slot *slot) {
     clade_status status = clade_dataset_read(loader->dataset, indices, count, slot->images, slot->labels);
     if (status == CLADE_OK && slot->targets)
         status = clade_dataset_read_targets(loader->dataset, indices, count, width, slot->targets);
+    for (int64_t i = 0; loader->options.augment && i < count && status == CLADE_OK; i++)
+        clade_augment(&loader->dataset->augmentation, &loader->dataset->info, loader->options.seed, loader->epoch,
+                      indices[i], slot->images + i * loader->pixels);
     if (slot->targets) memset(slot->targets + count * width, 0, (size_t)(missing * width) * sizeof(float));
     if (missing > 0) {
         memset(slot->images + count * loader->pixels, 0, (size_t)(missing * loader->pixels) * sizeof(float));
@@ -115,7 +119,13 @@ static void make_order(clade_loader *loader, int64_t epoch) {
 
 static clade_status check_options(const clade_dataset *dataset, clade_loader_options *options) {
     if (options->depth == 0) options->depth = DEFAULT_DEPTH;
-    if (options->threads == 0) options->threads = 1;
+    if (options->threads == 0) {
+        /* Each may be filling a slot while the caller holds the least that it needs. */
+        const int64_t wanted = dataset->reading_threads;
+        options->threads = wanted > 0 ? wanted : 1;
+        if (options->depth < LEAST_DEPTH + wanted && options->depth >= LEAST_DEPTH && wanted > 0)
+            options->depth = LEAST_DEPTH + wanted;
+    }
     if (options->batch < 1 || options->batch > INT32_MAX || options->depth < LEAST_DEPTH ||
         options->depth > MAX_DEPTH || options->threads < 1 || options->threads > MAX_THREADS) {
         return clade_fail(dataset->context, CLADE_ERROR_ARGUMENT,
@@ -217,6 +227,7 @@ clade_status clade_loader_start(clade_loader *loader, int64_t epoch, int64_t fir
         slot->state = FREE;
     }
     make_order(loader, epoch);
+    loader->epoch = epoch;
     loader->to_fill = loader->to_take = first_batch;
     clade_condition_signal_all(&loader->changed);
     clade_mutex_unlock(&loader->lock);

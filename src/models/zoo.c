@@ -34,6 +34,7 @@ static const clade_model *const models[] = {
     &clade_model_resnet110,
     &clade_model_googlenet,
     &clade_model_lstm_rows,
+    &clade_model_simplenet,
     NULL,
 };
 

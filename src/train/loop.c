@@ -373,6 +373,7 @@ static clade_status conclude(clade_trainer *trainer, clade_train_result *result)
         .held_out_loss = trainer->run.held_out_loss,
         .held_out_accuracy = trainer->run.held_out_accuracy,
         .images_per_second = clade_trainer_images_per_second(trainer),
+        .data_waiting = clade_loader_waited(trainer->loader) / (clade_clock_seconds() - trainer->started),
     };
     const char *name = clade_device_name(trainer->device);
     size_t length = strlen(name);

@@ -34,6 +34,20 @@ static clade_status add_targets(clade_sha256 *hash, clade_dataset *dataset, cons
     return status;
 }
 
+/* The names of classes, where they have some, and how samples are augmented, where they are: lines of their own. */
+static void add_data_details(clade_text *text, const clade_dataset *dataset) {
+    const clade_augmentation *augmentation = &dataset->augmentation;
+    if (augmentation->flip || augmentation->crop > 0)
+        clade_text_add(text, "augmentation =%s crop %" PRId64 "\n", augmentation->flip ? " flip," : "",
+                       augmentation->crop);
+    for (int64_t i = 0; clade_dataset_class(dataset, i); i++) {
+        clade_text_add(text, i == 0 ? "classes = " : "\t");
+        for (const char *letter = clade_dataset_class(dataset, i); *letter; letter++)
+            clade_text_add_bytes(text, (unsigned char)*letter < ' ' ? " " : letter, 1);
+    }
+    if (clade_dataset_class(dataset, 0)) clade_text_add(text, "\n");
+}
+
 /* Name, sizes, and a hash of the first labels, which tells permuted ones apart. */
 static clade_status add_data(clade_text *text, clade_dataset *dataset) {
     enum { LABELS = 256 };
@@ -54,6 +68,7 @@ static clade_status add_data(clade_text *text, clade_dataset *dataset) {
     clade_sha256_finish_hex(&hash, hex);
     clade_text_add(text, "data = %s, %" PRId64 " of %" PRId64 "x%" PRId64 "x%" PRId64 ", labels %.8s\n", info.name,
                    info.count, info.channels, info.height, info.width, hex);
+    add_data_details(text, dataset);
     return CLADE_OK;
 }
 

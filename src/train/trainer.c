@@ -2,6 +2,8 @@
  * folder opened. */
 #include "train/trainer.h"
 
+#include "clade/input_norm.h"
+
 #include "base/context.h"
 #include "data/dataset.h"
 #include "ops/op.h"
@@ -306,7 +308,8 @@ static clade_status open_loader(clade_trainer *trainer) {
                                     .seed = options->seed,
                                     .shuffle = true,
                                     .depth = CLADE_PIPELINE_SLOTS,
-                                    .targets = clade_feed_width(&trainer->feed) };
+                                    .targets = clade_feed_width(&trainer->feed),
+                                    .augment = true };
     clade_dataset *dataset = trainer->train ? trainer->train : options->train;
     clade_status status = clade_loader_new(dataset, &loader, &trainer->loader);
     if (status != CLADE_OK) return status;
@@ -336,6 +339,8 @@ static clade_status complete_steps(clade_trainer *trainer) {
 static clade_status open_session(clade_trainer *trainer) {
     clade_train_options *options = &trainer->options;
     clade_status status = clade_session_new(trainer->device, trainer->graph, options->seed, &trainer->session);
+    if (status == CLADE_OK)
+        status = clade_input_norm_fit(trainer->session, trainer->train ? trainer->train : options->train);
     if (status == CLADE_OK && trainer->held_out)
         status = clade_measure_new(trainer->device, trainer->session, &trainer->measured, trainer->held_out, 0,
                                    &trainer->validation);

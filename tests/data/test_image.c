@@ -106,7 +106,7 @@ static void test_other_files_are_refused(void **state) {
     (void)state;
     const char *path = scratch_write(&fixture.scratch, "x.png", "\x89PNG", 4);
     assert_int_equal(clade_image_load(fixture.context, path, 1, 2, 3, fixture.out), CLADE_ERROR_INPUT);
-    assert_non_null(strstr(clade_error(fixture.context), "x.png: neither a PGM (P2, P5) nor an NPY file"));
+    assert_non_null(strstr(clade_error(fixture.context), "x.png: no JPEG, PNG, PGM (P2, P5) or NPY file"));
     path = scratch_write(&fixture.scratch, "empty", "", 0);
     assert_int_equal(clade_image_load(fixture.context, path, 1, 2, 3, fixture.out), CLADE_ERROR_INPUT);
     path = scratch_path(&fixture.scratch, "absent");

@@ -46,7 +46,9 @@ static void number_release(clade_dataset *dataset) {
     (void)dataset;
 }
 
-static const clade_dataset_source number_source = { number_image, number_label, number_release };
+static const clade_dataset_source number_source = { .image = number_image,
+                                                    .label = number_label,
+                                                    .release = number_release };
 
 static clade_dataset *numbers_new(clade_context *context, int64_t fails_at, int spin) {
     clade_dataset *dataset = NULL;

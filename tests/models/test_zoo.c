@@ -31,7 +31,7 @@ static void test_names_are_found(void **state) {
         assert_ptr_equal(clade_model_find((*model)->name), *model);
         assert_true((*model)->recipe.rate > 0 && (*model)->recipe.batch > 0 && (*model)->recipe.epochs > 0);
     }
-    assert_int_equal(count, 28);
+    assert_int_equal(count, 29);
     assert_null(clade_model_find("lenet-6"));
     assert_null(clade_model_find(NULL));
 }
@@ -51,8 +51,9 @@ static void test_parameters_are_those_of_the_layers(void **state) {
         { "resnet34", 21797672 },   { "resnet50", 25557032 }, { "resnet101", 44549160 },  { "resnet152", 60192808 },
         { "resnet20", 269722 },     { "resnet32", 464154 },   { "resnet44", 658586 },     { "resnet56", 853018 },
         { "resnet110", 1727962 },   { "mlp-points", 4547 },   { "googlenet", 13378280 },  { "lstm-rows", 82186 },
+        { "simplenet", 56895 },
     };
-    assert_int_equal(sizeof known / sizeof known[0], 28);
+    assert_int_equal(sizeof known / sizeof known[0], 29);
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         clade_graph *graph;
         clade_value image, label;
