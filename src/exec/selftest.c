@@ -122,8 +122,8 @@ static clade_status evaluate(const clade_op *op, const clade_case *one, prepared
         if (status != CLADE_OK) return status;
         p->in[i] = *leaf;
     }
-    for (int o = 0; o < op->outputs; o++) {
-        const clade_tensor *out = clade_reference_value(p->reference, clade_output(p->built.y, (uint32_t)o));
+    for (uint32_t o = 0; o < p->node->output_count; o++) {
+        const clade_tensor *out = clade_reference_value(p->reference, clade_output(p->built.y, o));
         if (out == NULL) return CLADE_ERROR_MEMORY;
         p->expected[o] = *out;
     }
