@@ -1,6 +1,6 @@
 /* Running sums and products along lines: x and y (OUTER, LENGTH, INNER), a line for each outer and inner index, its
- * elements INNER apart; an item for each line. y is what comes up to each element, itself left out when EXCLUSIVE, from the
- * end when BACKWARDS, multiplied when PRODUCT, else added. */
+ * elements INNER apart; an item for each line. y is what comes up to each element, itself left out when EXCLUSIVE, from
+ * the end when BACKWARDS, multiplied when PRODUCT, else added. */
 #define RUNNING(NAME, TYPE, WORK)                                                                                      \
     __kernel void NAME(const __global TYPE *restrict x, __global TYPE *restrict y, int length, int inner, int product, \
                        int exclusive, int backwards) {                                                                 \

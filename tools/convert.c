@@ -38,6 +38,9 @@ static outcome read_onnx(const invocation *call, const char *path, network *n) {
         clade_onnx_weights(n->import, &n->weights) != CLADE_OK)
         return failed(call);
     n->port_count = clade_onnx_outputs(n->import, &n->ports);
+    for (size_t i = 0; i < n->port_count; i++)
+        if (!clade_value_valid(n->ports[i].value))
+            return failed_because(call, "%s: its output \"%s\" is an empty array", path, n->ports[i].name);
     return DONE;
 }
 

@@ -20,6 +20,7 @@ typedef struct clade_onnx_port {
     const char *name; /* as the file says */
     int type;
     clade_value value;
+    clade_dims dims; /* VALUE's; of an output without elements they have a size of 0, and VALUE is invalid */
 } clade_onnx_port;
 
 /* What an input is bound to: its dims, where the file leaves them open or others are wanted; and where its contents shape

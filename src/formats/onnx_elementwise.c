@@ -19,8 +19,20 @@ static unary *const unaries[] = {
 
 static bool translate_unary(clade_onnx_node *node) {
     const clade_value x = clade_onnx_in(node, 0);
-    clade_onnx_out(node, 0, unaries[clade_onnx_argument(node)](x), clade_onnx_type(node, 0));
-    return true;
+    return clade_onnx_give(node, unaries[clade_onnx_argument(node)](x));
+}
+
+/* Whole numbers have the functions that need no fractions. */
+static bool translate_signed(clade_onnx_node *node) {
+    const int type = clade_onnx_type(node, 0);
+    const clade_value x = clade_onnx_in(node, 0);
+    if (clade_onnx_type_is_float(type)) return translate_unary(node);
+    const clade_value zero = clade_onnx_scalar(node, type, 0);
+    clade_value y = clade_subtract(zero, x);
+    if (clade_onnx_argument(node) == ABSOLUTE) y = clade_maximum(x, y);
+    if (clade_onnx_argument(node) == RELU) y = clade_maximum(x, zero);
+    if (clade_onnx_argument(node) == SIGN) y = clade_subtract(clade_less(zero, x), clade_less(x, zero));
+    return clade_onnx_give(node, clade_onnx_wrap(y, type));
 }
 
 static bool translate_leaky_relu(clade_onnx_node *node) {
@@ -39,14 +51,11 @@ static bool translate_elu(clade_onnx_node *node) {
 
 typedef clade_value binary(clade_value a, clade_value b);
 
-enum { ADD, SUBTRACT, MULTIPLY, DIVIDE };
+enum { ADD, SUBTRACT, MULTIPLY };
 
-static binary *const binaries[] = {
-    [ADD] = clade_add, [SUBTRACT] = clade_subtract, [MULTIPLY] = clade_multiply, [DIVIDE] = clade_divide
-};
+static binary *const binaries[] = { [ADD] = clade_add, [SUBTRACT] = clade_subtract, [MULTIPLY] = clade_multiply };
 
-/* Before operator set 7 the second operand's axes were aligned at attribute `axis`, and broadcasting had to be asked for. */
-static clade_value aligned(clade_onnx_node *node, clade_value a, clade_value b) {
+clade_value clade_onnx_aligned(clade_onnx_node *node, clade_value a, clade_value b) {
     const clade_dims left = clade_value_dims(a);
     clade_dims right = clade_value_dims(b);
     const int64_t axis = clade_onnx_int(node, "axis", -1);
@@ -57,9 +66,9 @@ static clade_value aligned(clade_onnx_node *node, clade_value a, clade_value b) 
 }
 
 static bool translate_binary(clade_onnx_node *node) {
-    const clade_value a = clade_onnx_in(node, 0), b = aligned(node, a, clade_onnx_in(node, 1));
-    clade_onnx_out(node, 0, binaries[clade_onnx_argument(node)](a, b), clade_onnx_type(node, 0));
-    return true;
+    const clade_value a = clade_onnx_in(node, 0), b = clade_onnx_aligned(node, a, clade_onnx_in(node, 1));
+    const clade_value y = binaries[clade_onnx_argument(node)](a, b);
+    return clade_onnx_give(node, clade_onnx_wrap(y, clade_onnx_type(node, 0)));
 }
 
 /* ---- any number of inputs ---- */
@@ -73,6 +82,7 @@ static bool translate_variadic(clade_onnx_node *node) {
     clade_value result = clade_onnx_in(node, 0);
     for (int i = 1; i < node->in_count; i++)
         result = steps[clade_onnx_argument(node)](result, clade_onnx_in(node, i));
+    if (clade_onnx_argument(node) == SUM) result = clade_onnx_wrap(result, clade_onnx_type(node, 0));
     if (clade_onnx_argument(node) == MEAN) result = clade_scale(result, 1.0 / node->in_count);
     return clade_onnx_give(node, result);
 }
@@ -92,7 +102,7 @@ static bool translate_truth(clade_onnx_node *node) {
         [OR] = clade_logical_or,
         [XOR] = clade_logical_exclusive_or,
     };
-    const clade_value a = clade_onnx_in(node, 0), b = aligned(node, a, clade_onnx_in(node, 1));
+    const clade_value a = clade_onnx_in(node, 0), b = clade_onnx_aligned(node, a, clade_onnx_in(node, 1));
     clade_onnx_out(node, 0, tests[clade_onnx_argument(node)](a, b), ONNX__TENSOR_PROTO__DATA_TYPE__BOOL);
     return true;
 }
@@ -144,7 +154,7 @@ static bool translate_clip(clade_onnx_node *node) {
         const char *name = i == 0 ? "min" : "max";
         if (attributes ? clade_onnx_attribute(node, name) == NULL : !clade_onnx_has(node, 1 + i)) continue;
         const clade_value bound =
-            attributes ? clade_constant(node->graph, CLADE_SCALAR, (float)clade_onnx_float(node, name, 0))
+            attributes ? clade_onnx_scalar(node, clade_onnx_type(node, 0), clade_onnx_float(node, name, 0))
                        : clade_onnx_in(node, 1 + i);
         x = i == 0 ? clade_maximum(x, bound) : clade_minimum(x, bound);
     }
@@ -152,11 +162,10 @@ static bool translate_clip(clade_onnx_node *node) {
 }
 
 const clade_onnx_translator clade_onnx_elementwise[] = {
-    { "Abs", translate_unary, ABSOLUTE },
+    { "Abs", translate_signed, ABSOLUTE },
     { "Add", translate_binary, ADD },
     { "And", translate_truth, AND },
     { "Clip", translate_clip, 0 },
-    { "Div", translate_binary, DIVIDE },
     { "Elu", translate_elu, 0 },
     { "Equal", translate_truth, EQUAL },
     { "Erf", translate_unary, ERF },
@@ -173,13 +182,13 @@ const clade_onnx_translator clade_onnx_elementwise[] = {
     { "Mean", translate_variadic, MEAN },
     { "Min", translate_variadic, MINIMUM },
     { "Mul", translate_binary, MULTIPLY },
-    { "Neg", translate_unary, NEGATE },
+    { "Neg", translate_signed, NEGATE },
     { "Not", translate_test, NOT },
     { "Or", translate_truth, OR },
     { "PRelu", translate_prelu, 0 },
-    { "Relu", translate_unary, RELU },
+    { "Relu", translate_signed, RELU },
     { "Sigmoid", translate_unary, SIGMOID },
-    { "Sign", translate_unary, SIGN },
+    { "Sign", translate_signed, SIGN },
     { "Softplus", translate_unary, SOFTPLUS },
     { "Sqrt", translate_unary, SQUARE_ROOT },
     { "Sub", translate_binary, SUBTRACT },

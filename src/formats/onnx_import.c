@@ -9,41 +9,6 @@
 
 enum { LARGEST_EVALUATED = 1 << 22, FIRST_OPSET = 1, NEWEST_OPSET = 28 };
 
-/* ---- names ---- */
-
-static size_t slot_of(const clade_onnx_import *import, const char *name) {
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (const char *c = name; *c != '\0'; c++)
-        hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
-    size_t slot = (size_t)(hash ^ hash >> 32) & (import->slot_count - 1);
-    while (import->slots[slot] != NULL && strcmp(import->slots[slot]->name, name) != 0)
-        slot = (slot + 1) & (import->slot_count - 1);
-    return slot;
-}
-
-clade_onnx_value *clade_onnx_named(clade_onnx_import *import, const char *name, bool make) {
-    const size_t slot = slot_of(import, name);
-    if (import->slots[slot] != NULL || !make) return import->slots[slot];
-    clade_arena *arena = &import->network->arena;
-    clade_onnx_value *value = clade_arena_allocate(arena, 1, sizeof *value);
-    char *kept = clade_arena_string(arena, name);
-    if (value == NULL || kept == NULL) return NULL;
-    *value = (clade_onnx_value){ .name = kept, .value = CLADE_NO_VALUE };
-    import->slots[slot] = value;
-    return value;
-}
-
-static clade_status make_slots(clade_onnx_import *import, const Onnx__GraphProto *graph) {
-    size_t names = graph->n_initializer + graph->n_input + graph->n_sparse_initializer;
-    for (size_t i = 0; i < graph->n_node; i++)
-        names += graph->node[i]->n_output;
-    import->slot_count = 16;
-    while (import->slot_count < 2 * names)
-        import->slot_count *= 2;
-    import->slots = clade_allocate(import->context, import->slot_count, sizeof *import->slots);
-    return import->slots != NULL ? CLADE_OK : clade_fail_memory(import->context, names * sizeof(void *), "names");
-}
-
 /* ---- constants ---- */
 
 static bool grow(clade_context *context, void **list, size_t count, size_t *capacity, size_t size) {
@@ -86,7 +51,8 @@ clade_value clade_onnx_lower(clade_onnx_import *import, clade_onnx_value *value)
     memcpy(dims.size, value->tensor->sizes, sizeof dims.size);
     if (value->tensor->count == 0)
         return clade_invalid(network->graph, CLADE_ERROR_UNSUPPORTED, "\"%s\" is an empty array", value->name);
-    const bool trained = clade_onnx_type_is_float(value->type) && !(import->options != NULL && import->options->frozen);
+    const bool trained =
+        !value->fixed && clade_onnx_type_is_float(value->type) && !(import->options != NULL && import->options->frozen);
     const clade_leaf_attributes attributes = {
         .dims = dims,
         .dtype = clade_onnx_type_storage(value->type),
@@ -95,7 +61,9 @@ clade_value clade_onnx_lower(clade_onnx_import *import, clade_onnx_value *value)
                                           : CLADE_ROLE_BIAS,
         .initializer_kind = CLADE_INITIALIZE_CONSTANT,
     };
-    value->value = clade_append(network->graph, &clade_op_state, value->name, &attributes, NULL, 0);
+    /* In a loop's body one name stands for another value at each step. */
+    const char *name = import->depth > 0 ? clade_graph_unique_name(network->graph, NULL, value->name) : value->name;
+    value->value = clade_append(network->graph, &clade_op_state, name, &attributes, NULL, 0);
     if (!clade_value_valid(value->value)) return value->value;
     if (!grow(import->context, (void **)&network->leaves, network->leaf_count, &network->leaf_capacity,
               sizeof *network->leaves))
@@ -222,7 +190,7 @@ static clade_status make_input(clade_onnx_import *import, const Onnx__ValueInfoP
         status = bind_contents(import, binding, value);
     if (status != CLADE_OK || is_empty(&dims)) return status; /* nothing to feed */
     value->value = clade_input(network->graph, value->name, clade_onnx_type_storage(value->type), dims);
-    network->inputs[network->input_count++] = (clade_onnx_port){ value->name, value->type, value->value };
+    network->inputs[network->input_count++] = (clade_onnx_port){ value->name, value->type, value->value, dims };
     status = clade_graph_status(network->graph);
     return status == CLADE_OK && value->tensor != NULL ? add_known_input(import, value) : status;
 }
@@ -240,7 +208,7 @@ static clade_status add_input(clade_onnx_import *import, const Onnx__ValueInfoPr
     return make_input(import, info, (*place)++, value);
 }
 
-static clade_status add_initializer(clade_onnx_import *import, const Onnx__TensorProto *proto) {
+clade_status clade_onnx_add_initializer(clade_onnx_import *import, const Onnx__TensorProto *proto) {
     clade_onnx_value *value = proto->name != NULL ? clade_onnx_named(import, proto->name, true) : NULL;
     if (value == NULL)
         return clade_fail(import->context, CLADE_ERROR_INPUT, "the model has an initialiser without a name");
@@ -256,9 +224,18 @@ static clade_status add_output(clade_onnx_import *import, const Onnx__ValueInfoP
     if (value == NULL || value->type == 0)
         return clade_fail(import->context, CLADE_ERROR_INPUT, "output \"%s\" is made by no node",
                           info->name != NULL ? info->name : "");
-    const clade_value place = clade_onnx_lower(import, value);
-    if (!clade_value_valid(place)) return clade_graph_status(network->graph);
-    network->outputs[network->output_count++] = (clade_onnx_port){ value->name, value->type, place };
+    clade_onnx_port *port = &network->outputs[network->output_count];
+    *port = (clade_onnx_port){ value->name, value->type, CLADE_NO_VALUE, CLADE_SCALAR };
+    if (value->tensor != NULL && value->tensor->count == 0) {
+        port->dims.rank = value->tensor->rank;
+        memcpy(port->dims.size, value->tensor->sizes, sizeof port->dims.size);
+        network->output_count++;
+        return CLADE_OK;
+    }
+    port->value = clade_onnx_lower(import, value);
+    if (!clade_value_valid(port->value)) return clade_graph_status(network->graph);
+    port->dims = clade_value_dims(port->value);
+    network->output_count++;
     return CLADE_OK;
 }
 
@@ -266,8 +243,10 @@ static clade_status add_output(clade_onnx_import *import, const Onnx__ValueInfoP
 
 static const clade_onnx_translator *find_translator(const char *op) {
     static const clade_onnx_translator *const lists[] = {
-        clade_onnx_elementwise, clade_onnx_layers,     clade_onnx_losses, clade_onnx_moves,  clade_onnx_norms,
-        clade_onnx_recurrent,   clade_onnx_reductions, clade_onnx_resize, clade_onnx_shapes, clade_onnx_types,
+        clade_onnx_activations, clade_onnx_control,    clade_onnx_einsum, clade_onnx_elementwise, clade_onnx_layers,
+        clade_onnx_losses,      clade_onnx_moves,      clade_onnx_norms,  clade_onnx_order,       clade_onnx_quantize,
+        clade_onnx_recurrent,   clade_onnx_reductions, clade_onnx_resize, clade_onnx_sampling,    clade_onnx_selections,
+        clade_onnx_shapes,      clade_onnx_training,   clade_onnx_types,  clade_onnx_whole,
     };
     for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++) {
         for (const clade_onnx_translator *row = lists[l]; row->op != NULL; row++)
@@ -278,6 +257,11 @@ static const clade_onnx_translator *find_translator(const char *op) {
 
 static bool is_onnx_domain(const char *domain) {
     return domain == NULL || domain[0] == '\0' || strcmp(domain, "ai.onnx") == 0;
+}
+
+/* The domains whose operators are told apart by their names alone. */
+static bool is_known_domain(const char *domain) {
+    return is_onnx_domain(domain) || strcmp(domain, "ai.onnx.preview.training") == 0;
 }
 
 static clade_status take_outputs(clade_onnx_import *import, clade_onnx_node *node) {
@@ -297,7 +281,7 @@ static clade_status take_outputs(clade_onnx_import *import, clade_onnx_node *nod
 
 static clade_status translate(clade_onnx_import *import, clade_onnx_node *node) {
     const Onnx__NodeProto *proto = node->proto;
-    import->row = is_onnx_domain(proto->domain) ? find_translator(import->op) : NULL;
+    import->row = is_known_domain(proto->domain) ? find_translator(import->op) : NULL;
     if (import->row == NULL)
         return clade_fail(import->context, CLADE_ERROR_UNSUPPORTED, "%s \"%s\": this operator is not supported",
                           import->op, import->node);
@@ -310,15 +294,16 @@ static clade_status translate(clade_onnx_import *import, clade_onnx_node *node) 
                               "%s \"%s\": its input \"%s\" is made by no node before it", import->op, import->node,
                               name);
     }
-    const bool good = import->row->translate(node);
+    const bool good = clade_onnx_is_nothing(node) || import->row->translate(node);
     clade_status status = clade_graph_status(node->graph);
     if (status != CLADE_OK) /* said with the node's name before Clade's */
         return clade_fail(import->context, status, "%s \"%s\": %s", import->op, import->node, node->graph->fault);
-    if (!good) return import->refused ? CLADE_ERROR_UNSUPPORTED : CLADE_ERROR_MEMORY;
+    if (import->refused) return CLADE_ERROR_UNSUPPORTED;
+    if (!good) return CLADE_ERROR_MEMORY;
     return take_outputs(import, node);
 }
 
-static clade_status add_node(clade_onnx_import *import, const Onnx__NodeProto *proto) {
+clade_status clade_onnx_add_node(clade_onnx_import *import, const Onnx__NodeProto *proto) {
     import->op = proto->op_type != NULL ? proto->op_type : "";
     import->node = proto->name != NULL && proto->name[0] != '\0'     ? proto->name
                    : proto->n_output > 0 && proto->output[0] != NULL ? proto->output[0]
@@ -361,15 +346,15 @@ static clade_status import_graph(clade_onnx_import *import, const Onnx__ModelPro
     const Onnx__GraphProto *graph = model->graph;
     if (graph == NULL) return clade_fail(import->context, CLADE_ERROR_INPUT, "the model has no graph");
     clade_status status = read_opset(import, model);
-    if (status == CLADE_OK) status = make_slots(import, graph);
+    if (status == CLADE_OK) status = clade_onnx_make_names(import, graph);
     if (status == CLADE_OK) status = make_ports(import->network, graph);
     for (size_t i = 0; i < graph->n_initializer && status == CLADE_OK; i++)
-        status = add_initializer(import, graph->initializer[i]);
+        status = clade_onnx_add_initializer(import, graph->initializer[i]);
     size_t place = 0;
     for (size_t i = 0; i < graph->n_input && status == CLADE_OK; i++)
         status = add_input(import, graph->input[i], &place);
     for (size_t i = 0; i < graph->n_node && status == CLADE_OK; i++)
-        status = add_node(import, graph->node[i]);
+        status = clade_onnx_add_node(import, graph->node[i]);
     for (size_t i = 0; i < graph->n_output && status == CLADE_OK; i++)
         status = add_output(import, graph->output[i]);
     return status;

@@ -16,6 +16,7 @@ typedef struct clade_onnx_value {
     clade_value value;
     const clade_onnx_tensor *tensor; /* of an initialiser or constant; NULL: computed, or an input */
     const char *name;                /* as the file says */
+    bool fixed;                      /* not trained: running statistics */
 } clade_onnx_value;
 
 enum { CLADE_ONNX_MOST_OUTPUTS = 16 };
@@ -49,6 +50,8 @@ extern const clade_onnx_translator clade_onnx_activations[], clade_onnx_control[
 
 /* The argument of the row that the node was found by. */
 int64_t clade_onnx_argument(const clade_onnx_node *node);
+
+const clade_onnx_translator *clade_onnx_row(const clade_onnx_node *node);
 
 /* ---- inputs ---- */
 
@@ -95,6 +98,10 @@ bool clade_onnx_constant_tensor(clade_onnx_node *node, int index, const Onnx__Te
 bool clade_onnx_inline(clade_onnx_node *node, const Onnx__GraphProto *subgraph, const clade_onnx_value *arguments,
                        size_t argument_count, clade_onnx_value *results, size_t count);
 
+/* Whether NODE is element by element and has an input without elements; its output is then given, without elements too
+ * (formats/onnx_arithmetic.c). */
+bool clade_onnx_is_nothing(clade_onnx_node *node);
+
 /* ---- arithmetic by types (formats/onnx_arithmetic.c) ---- */
 
 /* X, of an integer type narrower than 32 bits, wrapped round to what that holds; of another type, X itself. */
@@ -105,10 +112,14 @@ clade_value clade_onnx_saturate(clade_value x, int type);
 clade_value clade_onnx_scalar(clade_onnx_node *node, int type, double number);
 /* X of type FROM as TO: truth values are 1 and 0, shorter floating point is rounded, integers wrap round. */
 clade_value clade_onnx_cast(clade_value x, int from, int to);
+/* B shaped to broadcast with A: before operator set 7 its axes were aligned at attribute `axis`, now at the right. */
+clade_value clade_onnx_aligned(clade_onnx_node *node, clade_value a, clade_value b);
 /* Input INDEX as float32; invalid when absent. */
 clade_value clade_onnx_real(clade_onnx_node *node, int index);
 /* The ends of an integer type of at most 32 bits (int32's for a longer one), and its bits. */
 void clade_onnx_type_ends(int type, double *low, double *high);
+/* The convolution that NODE's attributes speak of, without a bias; invalid after a refusal (formats/onnx_layers.c). */
+clade_value clade_onnx_convolve(clade_onnx_node *node, clade_value x, clade_value w);
 /* The places along AXIS of X, of an ONNX TYPE, in order: of the COUNT smallest, or largest, elements, of equals the first
  * first. An int32 is compared exactly. */
 clade_value clade_onnx_order_of(clade_value x, int type, int32_t axis, int64_t count, bool smallest);

@@ -76,6 +76,11 @@ static clade_value convolve(clade_onnx_node *node, const geometry *g, clade_valu
     return clade_convolve3d(x, w, &options);
 }
 
+clade_value clade_onnx_convolve(clade_onnx_node *node, clade_value x, clade_value w) {
+    geometry g;
+    return read_geometry(node, clade_value_dims(w).rank - 2, &g) ? convolve(node, &g, x, w) : CLADE_NO_VALUE;
+}
+
 static bool translate_conv(clade_onnx_node *node) {
     const clade_value x = clade_onnx_in(node, 0), w = clade_onnx_in(node, 1);
     geometry g;
@@ -174,9 +179,11 @@ static bool translate_gemm(clade_onnx_node *node) {
 }
 
 static bool translate_matmul(clade_onnx_node *node) {
-    const clade_value a = clade_onnx_in(node, 0), b = clade_onnx_in(node, 1);
+    const int type = clade_onnx_type(node, 0);
+    const clade_value a = clade_onnx_real(node, 0), b = clade_onnx_real(node, 1);
     const bool plain = clade_value_dims(a).rank == 2 && clade_value_dims(b).rank == 2;
-    return clade_onnx_give(node, plain ? clade_matmul(a, b, false, false) : clade_batched_matmul(a, b, false, false));
+    const clade_value y = plain ? clade_matmul(a, b, false, false) : clade_batched_matmul(a, b, false, false);
+    return clade_onnx_give(node, clade_cast(y, clade_onnx_type_storage(type)));
 }
 
 /* ---- pooling ---- */
@@ -188,8 +195,8 @@ static bool read_pool(clade_onnx_node *node, clade_value x, clade_pool_options *
                                                    [SAME_LOWER] = CLADE_POOL_SAME_LOWER };
     geometry g;
     if (!read_geometry(node, clade_value_dims(x).rank - 2, &g)) return false;
-    if (clade_onnx_int(node, "storage_order", 0) != 0 && node->out_count > 1)
-        return clade_onnx_refuse(node, "indices in column order");
+    if (clade_onnx_int(node, "storage_order", 0) != 0 && node->out_count > 1 && g.axes != 2)
+        return clade_onnx_refuse(node, "indices in column order over other than 2 axes");
     *options = (clade_pool_options){ .size = sizeof *options,
                                      .x = x,
                                      .padding = paddings[g.automatic],
@@ -203,6 +210,15 @@ static bool read_pool(clade_onnx_node *node, clade_value x, clade_pool_options *
     return true;
 }
 
+/* Places in a plane of ROWS x COLUMNS, counted along its columns instead of its rows. */
+static clade_value by_columns(clade_onnx_node *node, clade_value places, int64_t rows, int64_t columns) {
+    const int type = ONNX__TENSOR_PROTO__DATA_TYPE__INT64;
+    const clade_value width = clade_onnx_scalar(node, type, (double)columns);
+    const clade_value height = clade_onnx_scalar(node, type, (double)rows);
+    const clade_value column = clade_multiply(clade_whole_remainder(places, width), height);
+    return clade_add(column, clade_whole_divide(places, width));
+}
+
 enum { MAXIMUM, AVERAGE, LP };
 
 static bool translate_pool(clade_onnx_node *node) {
@@ -210,17 +226,19 @@ static bool translate_pool(clade_onnx_node *node) {
     static pool *const pools[] = {
         [MAXIMUM] = clade_max_pool_with, [AVERAGE] = clade_average_pool_with, [LP] = clade_lp_pool_with
     };
-    const clade_value x = clade_onnx_in(node, 0);
+    const clade_value x = clade_onnx_real(node, 0);
     const clade_dims dims = clade_value_dims(x);
     clade_pool_options options;
     if (!read_pool(node, x, &options)) return false;
     const clade_value y = pools[clade_onnx_argument(node)](&options);
     if (node->out_count > 1) {
         const clade_size cells = clade_size_product(node->graph, dims.size + 2, dims.rank - 2);
-        clade_onnx_out(node, 1, clade_indices_in_whole(clade_max_pool_indices(y), cells),
-                       ONNX__TENSOR_PROTO__DATA_TYPE__INT64);
+        clade_value places = clade_max_pool_indices(y);
+        if (clade_onnx_int(node, "storage_order", 0) != 0)
+            places = by_columns(node, places, dims.size[2], dims.size[3]);
+        clade_onnx_out(node, 1, clade_indices_in_whole(places, cells), ONNX__TENSOR_PROTO__DATA_TYPE__INT64);
     }
-    return clade_onnx_give(node, y);
+    return clade_onnx_give(node, clade_cast(y, clade_onnx_type_storage(clade_onnx_type(node, 0))));
 }
 
 static bool translate_global_pool(clade_onnx_node *node) {

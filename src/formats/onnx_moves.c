@@ -19,15 +19,40 @@ static bool translate_concat(clade_onnx_node *node) {
         whole = parts[0] = clade_concat_all(axis, parts, (size_t)count);
         count = 1;
     }
+    if (count == 0) {
+        clade_dims none = clade_onnx_dims_of(node, 0);
+        return clade_onnx_empty(node, 0, clade_onnx_type(node, 0), &none);
+    }
     if (!clade_value_valid(whole)) whole = count == 1 ? parts[0] : clade_concat_all(axis, parts, (size_t)count);
     return clade_onnx_give(node, whole);
 }
 
-static bool translate_split(clade_onnx_node *node) {
-    const clade_value x = clade_onnx_in(node, 0);
-    const clade_dims dims = clade_value_dims(x);
-    int64_t sizes[CLADE_ONNX_MOST_OUTPUTS];
+/* COUNT parts of SIZES, those of size 0 being empty. */
+static bool give_parts(clade_onnx_node *node, const clade_dims *dims, int axis, const int64_t *sizes, int count) {
+    const int type = clade_onnx_type(node, 0);
     clade_value parts[CLADE_ONNX_MOST_OUTPUTS];
+    int64_t kept[CLADE_ONNX_MOST_OUTPUTS], whole = 0;
+    size_t kept_count = 0, next = 0;
+    for (int i = 0; i < count; i++) {
+        whole += sizes[i];
+        if (sizes[i] > 0) kept[kept_count++] = sizes[i];
+    }
+    if (whole != dims->size[axis]) return clade_onnx_refuse(node, "parts that are not together the axis");
+    if (kept_count > 0) clade_split(clade_onnx_in(node, 0), axis, kept, kept_count, parts);
+    for (int i = 0; i < count; i++) {
+        clade_dims none = *dims;
+        none.size[axis] = 0;
+        if (sizes[i] > 0)
+            clade_onnx_out(node, i, parts[next++], type);
+        else if (!clade_onnx_empty(node, i, type, &none))
+            return false;
+    }
+    return true;
+}
+
+static bool translate_split(clade_onnx_node *node) {
+    const clade_dims dims = clade_onnx_dims_of(node, 0);
+    int64_t sizes[CLADE_ONNX_MOST_OUTPUTS];
     int axis, count = clade_onnx_ints(node, "split", sizes, CLADE_ONNX_MOST_OUTPUTS);
     if (count < 0 || !clade_onnx_axis(node, clade_onnx_int(node, "axis", 0), dims.rank, &axis)) return false;
     if (node->opset >= 13 && clade_onnx_has(node, 1) &&
@@ -42,10 +67,7 @@ static bool translate_split(clade_onnx_node *node) {
             sizes[i] = i + 1 < count ? part : dims.size[axis] - part * (count - 1);
     }
     if (count != node->out_count) return clade_onnx_refuse(node, "%d parts for %d outputs", count, node->out_count);
-    clade_split(x, axis, sizes, (size_t)count, parts);
-    for (int i = 0; i < count; i++)
-        clade_onnx_out(node, i, parts[i], clade_onnx_type(node, 0));
-    return true;
+    return give_parts(node, &dims, axis, sizes, count);
 }
 
 /* ---- slices ---- */

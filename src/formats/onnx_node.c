@@ -10,6 +10,10 @@ int64_t clade_onnx_argument(const clade_onnx_node *node) {
     return node->import->row->argument;
 }
 
+const clade_onnx_translator *clade_onnx_row(const clade_onnx_node *node) {
+    return node->import->row;
+}
+
 bool clade_onnx_refuse(clade_onnx_node *node, const char *format, ...) {
     clade_onnx_import *import = node->import;
     if (import->refused) return false;

@@ -42,8 +42,10 @@ static bool translate_batch_norm(clade_onnx_node *node) {
     const clade_batch_norm_attributes attributes = { .epsilon = epsilon,
                                                      .momentum = 1 - clade_onnx_float(node, "momentum", 0.9) };
     clade_value inputs[5];
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 5; i++) {
+        if (i >= 3 && clade_onnx_has(node, i)) node->in[i]->fixed = true;
         inputs[i] = clade_onnx_in(node, i);
+    }
     return clade_onnx_give(node, clade_append(node->graph, &clade_op_batch_norm, "", &attributes, inputs, 5));
 }
 

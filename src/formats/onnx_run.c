@@ -190,11 +190,15 @@ static clade_status make_graph(job *j) {
     const size_t count = input_count + output_count + j->network->leaf_count;
     clade_value *targets = clade_allocate(j->context, count + 1, sizeof *targets);
     if (targets == NULL) return clade_fail_memory(j->context, count * sizeof *targets, "the model's outputs");
-    for (size_t i = 0; i < count; i++)
-        targets[i] = i < input_count                  ? inputs[i].value
-                     : i < input_count + output_count ? outputs[i - input_count].value
-                                                      : j->network->leaves[i - input_count - output_count].value;
-    j->graph = clade_pass_inference(j->network->graph, targets, count, &j->rewrite);
+    size_t target_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const clade_value target = i < input_count ? inputs[i].value
+                                   : i < input_count + output_count
+                                       ? outputs[i - input_count].value
+                                       : j->network->leaves[i - input_count - output_count].value;
+        if (clade_value_valid(target)) targets[target_count++] = target; /* else an output without elements */
+    }
+    j->graph = clade_pass_inference(j->network->graph, targets, target_count, &j->rewrite);
     clade_free(j->context, targets);
     return j->graph != NULL ? CLADE_OK : CLADE_ERROR_MEMORY;
 }
@@ -207,8 +211,9 @@ static clade_status add_loss(job *j, clade_value *loss) {
     for (size_t i = 0; i < j->options->gradient_count; i++) {
         const clade_onnx_file_array *given = &j->options->gradients[i];
         const clade_onnx_port *port = port_named(ports, count, given->name);
-        if (port == NULL)
-            return clade_fail(j->context, CLADE_ERROR_ARGUMENT, "the model has no output \"%s\"", given->name);
+        if (port == NULL || !clade_value_valid(port->value))
+            return clade_fail(j->context, CLADE_ERROR_ARGUMENT, "the model has no output \"%s\" with elements",
+                              given->name);
         const clade_value y = clade_rewrite_value(&j->rewrite, port->value);
         if (clade_value_dtype(y) != CLADE_F32)
             return clade_fail(j->context, CLADE_ERROR_ARGUMENT,
@@ -274,6 +279,14 @@ static clade_status fetch(job *j, clade_value value, clade_npy_type type, const 
     return status;
 }
 
+/* An array without elements. */
+static clade_status write_nothing(job *j, const clade_onnx_port *port, const char *path) {
+    char nothing[8] = "";
+    clade_npy out = { .type = npy_type(port->type), .rank = port->dims.rank, .values = nothing };
+    memcpy(out.sizes, port->dims.size, sizeof out.sizes);
+    return clade_npy_write(j->context, path, &out);
+}
+
 static clade_status write_outputs(job *j) {
     const clade_onnx_port *ports;
     const size_t count = clade_onnx_outputs(j->network, &ports);
@@ -281,7 +294,9 @@ static clade_status write_outputs(job *j) {
     for (size_t i = 0; i < count && status == CLADE_OK; i++) {
         char path[4096];
         status = path_for(j, ports[i].name, ".npy", path);
-        if (status == CLADE_OK)
+        if (status == CLADE_OK && !clade_value_valid(ports[i].value))
+            status = write_nothing(j, &ports[i], path);
+        else if (status == CLADE_OK)
             status = fetch(j, clade_rewrite_value(&j->rewrite, ports[i].value), npy_type(ports[i].type), path);
     }
     return status;

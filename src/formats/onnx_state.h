@@ -5,6 +5,8 @@
 #include "exec/session.h"
 #include "formats/onnx_import.h"
 
+enum { CLADE_ONNX_DEEPEST = 8 }; /* subgraphs in subgraphs that are translated */
+
 /* A leaf of the graph that a session or an evaluation fills with what the file says. */
 typedef struct clade_onnx_leaf {
     clade_value value;
@@ -37,8 +39,12 @@ struct clade_onnx_import {
     const clade_onnx_translator *row;
     const char *op, *node; /* at work, for messages */
     bool refused;
+    size_t inlined; /* nodes of subgraphs that were translated, at every step anew */
+    int depth;      /* of the subgraph that is translated in place; 0: the network itself */
 };
 
+/* Makes room for the names of GRAPH and of its subgraphs. */
+clade_status clade_onnx_make_names(clade_onnx_import *import, const Onnx__GraphProto *graph);
 /* The value of that name, made when MAKE says so; NULL when absent or memory is short. */
 clade_onnx_value *clade_onnx_named(clade_onnx_import *import, const char *name, bool make);
 /* A tensor kept by the network until its end. NULL when memory is short. */
@@ -48,6 +54,9 @@ clade_value clade_onnx_lower(clade_onnx_import *import, clade_onnx_value *value)
 /* The numbers of a value of the graph that depends on constants alone; NULL when it does not, or on a fault. */
 const clade_tensor *clade_onnx_evaluate(clade_onnx_import *import, clade_value value);
 bool clade_onnx_depends_on_constants(const clade_onnx_import *import, clade_value value);
+/* Translates a node, and names an initialiser, of the network or of a subgraph in place. */
+clade_status clade_onnx_add_node(clade_onnx_import *import, const Onnx__NodeProto *proto);
+clade_status clade_onnx_add_initializer(clade_onnx_import *import, const Onnx__TensorProto *proto);
 /* Reads a tensor of the file (an initialiser, or an attribute) and keeps it. NULL on a fault. */
 const clade_onnx_tensor *clade_onnx_take(clade_onnx_import *import, const Onnx__TensorProto *proto);
 

@@ -7,7 +7,6 @@
 
 #define FLOAT ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT
 #define INT64 ONNX__TENSOR_PROTO__DATA_TYPE__INT64
-#define BOOL ONNX__TENSOR_PROTO__DATA_TYPE__BOOL
 
 /* ---- constants ---- */
 
@@ -75,19 +74,10 @@ static bool translate_constant_of_shape(clade_onnx_node *node) {
 
 /* ---- casts ---- */
 
-/* X of type FROM as TO: truth values are 1 and 0, and integers narrower than 32 bits wrap round. */
-static clade_value cast(clade_value x, int from, int to) {
-    if (to == BOOL && from != BOOL) {
-        const clade_value zero = clade_constant(x.graph, CLADE_SCALAR, 0);
-        return clade_logical_not(clade_equal(x, clade_onnx_type_is_float(from) ? zero : clade_cast(zero, CLADE_I32)));
-    }
-    return clade_cast(x, clade_onnx_type_storage(to));
-}
-
 static bool give_cast(clade_onnx_node *node, int to) {
     const int from = clade_onnx_type(node, 0);
     if (clade_onnx_type_bytes(to) == 0) return clade_onnx_refuse(node, "a cast to %s", clade_onnx_type_name(to));
-    clade_onnx_out(node, 0, cast(clade_onnx_in(node, 0), from, to), to);
+    clade_onnx_out(node, 0, clade_onnx_cast(clade_onnx_in(node, 0), from, to), to);
     return true;
 }
 

@@ -106,8 +106,8 @@ typedef enum clade_pointwise_types {
 
 typedef struct clade_pointwise {
     /* OpenCL C over x0, x1, ... (inputs) and p0, p1 (parameters), with `real` for float or float16 and `whole` for int or
-     * int16, and to_real(), to_whole() for conversions: "x0 < 0.0f ? (real)(0.0f) : x0". Both sides of a choice must be
-     * of one type. */
+     * int16, to_real(), to_whole() for conversions and as_real(), as_whole() for the same bits:
+     * "x0 < 0.0f ? (real)(0.0f) : x0". Both sides of a choice must be of one type. */
     const char *expression;
     /* The same in double: the meaning. */
     double (*evaluate)(const double x[], const double p[]);

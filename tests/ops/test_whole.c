@@ -1,5 +1,5 @@
-/* Whole numbers, running products and rounding to shorter types against numbers by NumPy 2 (int32 arithmetic, cumprod, float16)
- * and PyTorch (bfloat16). */
+/* Whole numbers, running products and rounding to shorter types. By NumPy and Python's integers: bits, shifts, half precision,
+ * products forwards; by PyTorch: bfloat16; by hand: quotients, remainders, products backwards. */
 #include "support/device.h"
 
 #include "clade/ops.h"
