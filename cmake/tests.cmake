@@ -54,9 +54,11 @@ foreach(source ${test_sources})
     set_tests_properties(${name} PROPERTIES SKIP_REGULAR_EXPRESSION "${all_skipped}")
 endforeach()
 
-# The self-test of all rows takes longest: the program's other parts run beside it (PARTS of test_selftest.c).
+# The checks of all rows take longest: the programs' other parts run beside them (PARTS of test_selftest.c and
+# test_gradcheck.c).
 foreach(part 1 2 3)
     clade_test(exec_selftest_${part} exec_selftest ${part})
+    clade_test(exec_gradcheck_${part} exec_gradcheck ${part})
 endforeach()
 
 file(GLOB test_scripts CONFIGURE_DEPENDS tests/cli/*.sh)
