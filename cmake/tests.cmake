@@ -31,7 +31,7 @@ function(clade_test name)
     set(work ${PROJECT_BINARY_DIR}/tests/work/${name})
     file(MAKE_DIRECTORY ${work})
     add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${work})
-    set_tests_properties(${name} PROPERTIES ENVIRONMENT "${test_environment};HOME=${work}" TIMEOUT 600
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT "${test_environment};HOME=${work}" TIMEOUT 1200
         SKIP_RETURN_CODE 77)
 endfunction()
 
