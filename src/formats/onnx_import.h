@@ -79,6 +79,8 @@ bool clade_onnx_word(clade_onnx_node *node, const char *name, const char *otherw
                      int *which);
 /* The count; 0 when absent. At most MOST are taken; more are refused (-1). */
 int clade_onnx_ints(clade_onnx_node *node, const char *name, int64_t *numbers, int most);
+/* The axes as the file lists them: attribute `axes`, or input 1 from operator set SINCE on, where it is there. */
+bool clade_onnx_list_axes(clade_onnx_node *node, int64_t since, int64_t list[CLADE_MAX_RANK], int *count);
 /* Axis AXIS of RANK, counted from the end when negative; false, refusing, when there is none such. */
 bool clade_onnx_axis(clade_onnx_node *node, int64_t axis, int rank, int *result);
 

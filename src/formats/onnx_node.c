@@ -143,6 +143,13 @@ int clade_onnx_ints(clade_onnx_node *node, const char *name, int64_t *numbers, i
     return (int)attribute->n_ints;
 }
 
+bool clade_onnx_list_axes(clade_onnx_node *node, int64_t since, int64_t list[CLADE_MAX_RANK], int *count) {
+    *count = clade_onnx_ints(node, "axes", list, CLADE_MAX_RANK);
+    if (*count < 0) return false;
+    return node->opset < since || !clade_onnx_has(node, 1) ||
+           clade_onnx_whole_numbers(node, 1, list, CLADE_MAX_RANK, count);
+}
+
 bool clade_onnx_axis(clade_onnx_node *node, int64_t axis, int rank, int *result) {
     if (axis < -rank || axis >= rank)
         return clade_onnx_refuse(node, "axis %" PRId64 " of an array of rank %d", axis, rank);

@@ -9,11 +9,8 @@
 static bool read_axes(clade_onnx_node *node, int64_t since, uint32_t *axes, bool *none) {
     const int rank = clade_onnx_dims_of(node, 0).rank;
     int64_t list[CLADE_MAX_RANK];
-    int count = clade_onnx_ints(node, "axes", list, CLADE_MAX_RANK), axis;
-    if (count < 0) return false;
-    if (node->opset >= since && clade_onnx_has(node, 1) &&
-        !clade_onnx_whole_numbers(node, 1, list, CLADE_MAX_RANK, &count))
-        return false;
+    int count, axis;
+    if (!clade_onnx_list_axes(node, since, list, &count)) return false;
     *axes = 0;
     for (int i = 0; i < count; i++) {
         if (!clade_onnx_axis(node, list[i], rank, &axis)) return false;

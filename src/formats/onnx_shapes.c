@@ -40,16 +40,13 @@ static bool translate_flatten(clade_onnx_node *node) {
     return clade_onnx_give(node, clade_reshape(x, clade_shape(before, after)));
 }
 
-/* The axes that attribute `axes`, or from operator set 13 on input 1, names, as bits of an array of RANK; none: 0. */
-static bool read_axes(clade_onnx_node *node, int rank, uint32_t *axes) {
-    int64_t list[CLADE_MAX_RANK];
-    int count = clade_onnx_ints(node, "axes", list, CLADE_MAX_RANK), axis;
+enum { AXES_AS_INPUT = 13 }; /* the operator set from which Squeeze and Unsqueeze take their axes as input 1 */
+
+/* The COUNT axes of LIST as bits of an array of RANK; none: 0. */
+static bool bits_of_axes(clade_onnx_node *node, const int64_t *list, int count, int rank, uint32_t *axes) {
     *axes = 0;
-    if (count < 0) return false;
-    if (node->opset >= 13 && clade_onnx_has(node, 1) &&
-        !clade_onnx_whole_numbers(node, 1, list, CLADE_MAX_RANK, &count))
-        return false;
     for (int i = 0; i < count; i++) {
+        int axis;
         if (!clade_onnx_axis(node, list[i], rank, &axis)) return false;
         if ((*axes >> axis & 1) != 0) return clade_onnx_refuse(node, "axis %d is named twice", axis);
         *axes |= 1u << axis;
@@ -62,7 +59,10 @@ static bool translate_squeeze(clade_onnx_node *node) {
     const clade_dims from = clade_value_dims(x);
     clade_dims to = { 0 };
     uint32_t axes;
-    if (!read_axes(node, from.rank, &axes)) return false;
+    int64_t list[CLADE_MAX_RANK];
+    int count;
+    if (!clade_onnx_list_axes(node, AXES_AS_INPUT, list, &count) || !bits_of_axes(node, list, count, from.rank, &axes))
+        return false;
     for (int i = 0; i < from.rank; i++) {
         const bool drop = axes != 0 ? (axes >> i & 1) != 0 : from.size[i] == 1;
         if (drop && from.size[i] != 1)
@@ -79,12 +79,12 @@ static bool translate_unsqueeze(clade_onnx_node *node) {
     clade_dims to = { 0 };
     uint32_t axes;
     int64_t list[CLADE_MAX_RANK];
-    int count = clade_onnx_ints(node, "axes", list, CLADE_MAX_RANK);
-    if (count < 0) return false;
-    if (node->opset >= 13 && !clade_onnx_whole_numbers(node, 1, list, CLADE_MAX_RANK, &count)) return false;
+    int count;
+    if (node->opset >= AXES_AS_INPUT && !clade_onnx_has(node, 1)) return clade_onnx_refuse(node, "input 1 is missing");
+    if (!clade_onnx_list_axes(node, AXES_AS_INPUT, list, &count)) return false;
     if (from.rank + count > CLADE_MAX_RANK)
         return clade_onnx_refuse(node, "it makes rank %d; at most %d is supported", from.rank + count, CLADE_MAX_RANK);
-    if (!read_axes(node, from.rank + count, &axes)) return false;
+    if (!bits_of_axes(node, list, count, from.rank + count, &axes)) return false;
     for (int i = 0, k = 0; i < from.rank + count; i++)
         to.size[to.rank++] = (axes >> i & 1) != 0 ? 1 : from.size[k++];
     return clade_onnx_give(node, clade_reshape(x, to));
