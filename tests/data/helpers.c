@@ -1,4 +1,4 @@
-/* Made-up IDX files. */
+/* The fixture of data sets, and made-up IDX files. */
 #include "data/helpers.h"
 
 #include <setjmp.h>
@@ -11,6 +11,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
+
+int open_data_fixture(void **state) {
+    struct data_fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    f->context = clade_context_new(NULL);
+    scratch_make(&f->scratch);
+    *state = f;
+    return 0;
+}
+
+int close_data_fixture(void **state) {
+    struct data_fixture *f = *state;
+    clade_dataset_free(f->train);
+    clade_dataset_free(f->test);
+    scratch_remove(&f->scratch);
+    clade_context_free(f->context);
+    free(f);
+    return 0;
+}
 
 bytes idx_bytes(int rank, const uint32_t *sizes, unsigned modulus) {
     bytes made = { { 0, 0, 8, (uint8_t)rank }, 4 };

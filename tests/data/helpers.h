@@ -1,10 +1,21 @@
-/* IDX files made up for tests, plain and gzip. */
+/* What tests of data sets share: a folder with the sets opened from it, and IDX files made up, plain and gzip. */
 #ifndef CLADE_TESTS_DATA_HELPERS_H
 #define CLADE_TESTS_DATA_HELPERS_H
 
+#include "clade/data.h"
 #include "support/scratch.h"
 
 #include <stdint.h>
+
+/* A scratch folder and the data set opened from it, for cmocka's set-up and tear-down. */
+struct data_fixture {
+    clade_context *context;
+    scratch_folder scratch;
+    char spec[200];
+    clade_dataset *train, *test;
+};
+int open_data_fixture(void **state);
+int close_data_fixture(void **state);
 
 /* Bytes that a test builds up. */
 typedef struct bytes {

@@ -1,7 +1,8 @@
 /* CIFAR-10's binary files: records, names of classes, augmentation, and files that are none. */
+#include "data/helpers.h"
+
 #include "base/context.h"
 #include "clade/data.h"
-#include "support/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,34 +16,8 @@
 
 enum { PIXELS = 3072, RECORD = PIXELS + 1 };
 
-struct fixture {
-    clade_context *context;
-    scratch_folder scratch;
-    char spec[128];
-    clade_dataset *train, *test;
-};
-
-static int set_up(void **state) {
-    struct fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    f->context = clade_context_new(NULL);
-    scratch_make(&f->scratch);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    struct fixture *f = *state;
-    clade_dataset_free(f->train);
-    clade_dataset_free(f->test);
-    scratch_remove(&f->scratch);
-    clade_context_free(f->context);
-    free(f);
-    return 0;
-}
-
 /* COUNT records: record I has label FIRST + I, pixel K is (I + 3 K) mod 256. */
-static void write_batch(struct fixture *f, const char *name, int count, int first, size_t bytes) {
+static void write_batch(struct data_fixture *f, const char *name, int count, int first, size_t bytes) {
     static uint8_t records[8 * RECORD];
     for (int i = 0; i < count; i++) {
         records[i * RECORD] = (uint8_t)(first + i);
@@ -52,12 +27,12 @@ static void write_batch(struct fixture *f, const char *name, int count, int firs
     scratch_write(&f->scratch, name, records, bytes ? bytes : (size_t)(count * RECORD));
 }
 
-static clade_status open_it(struct fixture *f, const char *options) {
+static clade_status open_it(struct data_fixture *f, const char *options) {
     snprintf(f->spec, sizeof f->spec, "cifar10:%s%s", f->scratch.folder, options);
     return clade_dataset_open(f->context, f->spec, &f->train, &f->test);
 }
 
-static void refused(struct fixture *f, clade_status expected, const char *options, const char *words) {
+static void refused(struct data_fixture *f, clade_status expected, const char *options, const char *words) {
     assert_int_equal(open_it(f, options), expected);
     if (!strstr(clade_error(f->context), words)) fail_msg("'%s' does not hold '%s'", clade_error(f->context), words);
     assert_null(f->train);
@@ -65,7 +40,7 @@ static void refused(struct fixture *f, clade_status expected, const char *option
 }
 
 static void test_batches_become_two_parts(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     static const char names[] = "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n";
     write_batch(f, "data_batch_1.bin", 3, 0, 0);
     write_batch(f, "data_batch_2.bin", 2, 5, 0);
@@ -90,7 +65,7 @@ static void test_batches_become_two_parts(void **state) {
 
 /* A batch from a loader that augments is each image as it is, mirrored, or moved; the same again for the same epoch. */
 static void test_augmentation_is_drawn_by_seed_epoch_and_sample(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     enum { COUNT = 8, EPOCHS = 6 };
     write_batch(f, "data_batch_1.bin", COUNT, 0, 0);
     write_batch(f, "test_batch.bin", 1, 0, 0);
@@ -125,7 +100,7 @@ static void test_augmentation_is_drawn_by_seed_epoch_and_sample(void **state) {
 
 /* Where nothing is drawn but the flip, half of the images are mirrored exactly. */
 static void test_flips_mirror_about_half(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     write_batch(f, "data_batch_1.bin", 1, 0, 0);
     write_batch(f, "test_batch.bin", 1, 0, 0);
     assert_int_equal(open_it(f, ",flip"), CLADE_OK);
@@ -150,7 +125,7 @@ static void test_flips_mirror_about_half(void **state) {
 }
 
 static void test_moved_images_have_zeros_where_they_left(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     uint8_t record[RECORD];
     memset(record, 255, sizeof record);
     record[0] = 1;
@@ -178,7 +153,7 @@ static void test_moved_images_have_zeros_where_they_left(void **state) {
 }
 
 static void test_other_files_are_refused(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     assert_int_equal(clade_dataset_open(f->context, "cifar10", &f->train, &f->test), CLADE_ERROR_ARGUMENT);
     refused(f, CLADE_ERROR_INPUT, "", "holds no data_batch_*.bin");
     write_batch(f, "data_batch_1.bin", 2, 0, RECORD + 5);
@@ -193,7 +168,7 @@ static void test_other_files_are_refused(void **state) {
     assert_int_equal(open_it(f, ",crop=4"), CLADE_OK);
 }
 
-#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, open_data_fixture, close_data_fixture)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -1,8 +1,9 @@
 /* CSV tables: fields, kinds of columns, parts, and what is refused with its line. */
+#include "data/helpers.h"
+
 #include "base/context.h"
 #include "clade/data.h"
 #include "formats/csv.h"
-#include "support/scratch.h"
 #include "support/short_memory.h"
 
 #include <setjmp.h>
@@ -15,33 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct fixture {
-    clade_context *context;
-    scratch_folder scratch;
-    char spec[200];
-    clade_dataset *train, *test;
-};
-
-static int set_up(void **state) {
-    struct fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    f->context = clade_context_new(NULL);
-    scratch_make(&f->scratch);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    struct fixture *f = *state;
-    clade_dataset_free(f->train);
-    clade_dataset_free(f->test);
-    scratch_remove(&f->scratch);
-    clade_context_free(f->context);
-    free(f);
-    return 0;
-}
-
-static clade_status open_table(struct fixture *f, const char *text, const char *options) {
+static clade_status open_table(struct data_fixture *f, const char *text, const char *options) {
     clade_dataset_free(f->train);
     clade_dataset_free(f->test);
     f->train = f->test = NULL;
@@ -49,7 +24,7 @@ static clade_status open_table(struct fixture *f, const char *text, const char *
     return clade_dataset_open(f->context, f->spec, &f->train, &f->test);
 }
 
-static void refused(struct fixture *f, const char *text, const char *options, const char *words) {
+static void refused(struct data_fixture *f, const char *text, const char *options, const char *words) {
     assert_int_not_equal(open_table(f, text, options), CLADE_OK);
     if (!strstr(clade_error(f->context), words)) fail_msg("'%s' does not hold '%s'", clade_error(f->context), words);
     assert_null(strchr(clade_error(f->context), '\n'));
@@ -58,7 +33,7 @@ static void refused(struct fixture *f, const char *text, const char *options, co
 }
 
 static void test_fields_with_quotes_blanks_and_any_line_end(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     static const char text[] = "\xef\xbb\xbfname ; \"a; b\";c\r\n\r\n \"say \"\"hi\"\"\n there\" ; 2 ;\n x y;;3";
     clade_csv table;
     assert_int_equal(clade_csv_decode(f->context, "t", text, sizeof text - 1, &table), CLADE_OK);
@@ -85,7 +60,7 @@ static const char applicants[] = "income,town,age,credit\n"
                                  "50,Ulm,25,no\n";
 
 static void test_numbers_are_normalised_and_words_one_hot(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     assert_int_equal(open_table(f, applicants, ""), CLADE_OK);
     const clade_dataset_info info = clade_dataset_describe(f->train);
     assert_string_equal(info.name, "csv train");
@@ -109,7 +84,7 @@ static void test_numbers_are_normalised_and_words_one_hot(void **state) {
 }
 
 static void test_roles_come_from_the_options(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     assert_int_equal(open_table(f, applicants, ",target=town,skip=credit,words=age"), CLADE_OK);
     assert_int_equal(clade_dataset_describe(f->train).channels, 4);
     assert_int_equal(clade_dataset_describe(f->train).classes, 3);
@@ -125,7 +100,7 @@ static void test_roles_come_from_the_options(void **state) {
 }
 
 static void test_classes_that_are_numbers_go_by_size(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     assert_int_equal(open_table(f, "x,y\n1,10\n2,9\n3,-1\n4,10\n5,9\n", ""), CLADE_OK);
     assert_string_equal(clade_dataset_class(f->train, 0), "-1");
     assert_string_equal(clade_dataset_class(f->train, 1), "9");
@@ -133,7 +108,7 @@ static void test_classes_that_are_numbers_go_by_size(void **state) {
 }
 
 static void test_a_table_of_its_own_for_testing(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     char options[160];
     static const char other[] = "credit,age,town,income\nyes,21,Bonn,25\n",
                       unknown[] = "credit,age,town,income\nyes,21,Mainz,5\n";
@@ -153,7 +128,7 @@ static void test_a_table_of_its_own_for_testing(void **state) {
 }
 
 static void test_malformed_tables_are_refused_with_their_line(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     refused(f, "", "", "it is empty");
     refused(f, "a,b\n", "", "only a line of names");
     refused(f, "a,b\n1,2\n1\n", "", "line 3: 1 fields, the columns are 2");
@@ -179,7 +154,7 @@ static void test_malformed_tables_are_refused_with_their_line(void **state) {
 }
 
 static void test_too_many_words_are_refused(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     static char text[20000];
     size_t length = (size_t)snprintf(text, sizeof text, "id,class\n");
     for (int i = 0; i < 300; i++)
@@ -190,7 +165,7 @@ static void test_too_many_words_are_refused(void **state) {
 }
 
 static void test_each_refused_allocation_is_clean(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     assert_int_equal(open_table(f, applicants, ""), CLADE_OK);
     for (long nth = 1;; nth++) {
         short_memory memory;
@@ -208,7 +183,7 @@ static void test_each_refused_allocation_is_clean(void **state) {
     }
 }
 
-#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, open_data_fixture, close_data_fixture)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

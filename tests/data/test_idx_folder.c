@@ -15,38 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct fixture {
-    clade_context *context;
-    scratch_folder scratch;
-    char spec[128];
-    clade_dataset *train, *test;
-};
-
-static int set_up(void **state) {
-    struct fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    f->context = clade_context_new(NULL);
-    scratch_make(&f->scratch);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    struct fixture *f = *state;
-    clade_dataset_free(f->train);
-    clade_dataset_free(f->test);
-    scratch_remove(&f->scratch);
-    clade_context_free(f->context);
-    free(f);
-    return 0;
-}
-
-static clade_status open_scratch(struct fixture *f, const char *word) {
+static clade_status open_scratch(struct data_fixture *f, const char *word) {
     snprintf(f->spec, sizeof f->spec, "%s:%s", word, f->scratch.folder);
     return clade_dataset_open(f->context, f->spec, &f->train, &f->test);
 }
 
-static void assert_fault(struct fixture *f, const char *word, const char *words) {
+static void assert_fault(struct data_fixture *f, const char *word, const char *words) {
     assert_int_equal(open_scratch(f, word), CLADE_ERROR_INPUT);
     const char *error = clade_error(f->context);
     if (!strstr(error, words)) fail_msg("'%s' does not hold '%s'", error, words);
@@ -56,7 +30,7 @@ static void assert_fault(struct fixture *f, const char *word, const char *words)
 }
 
 static void test_folder_becomes_two_parts(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     write_idx_folder(&f->scratch, "", 6, 5, 4, 10);
     assert_int_equal(open_scratch(f, "mnist"), CLADE_OK);
     clade_dataset_info info = clade_dataset_describe(f->train);
@@ -79,7 +53,7 @@ static void test_folder_becomes_two_parts(void **state) {
 }
 
 static void test_names_with_a_prefix_and_any_number_of_classes(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     write_idx_folder(&f->scratch, "usps-", 6, 16, 16, 256);
     assert_int_equal(open_scratch(f, "idx"), CLADE_OK);
     assert_int_equal(clade_dataset_describe(f->train).classes, 36);
@@ -89,7 +63,7 @@ static void test_names_with_a_prefix_and_any_number_of_classes(void **state) {
 }
 
 static void test_images_of_rank_four_have_channels(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     write_idx_folder(&f->scratch, "", 6, 5, 4, 10);
     bytes images = idx_bytes(4, (const uint32_t[]){ 6, 3, 5, 4 }, 256);
     scratch_write(&f->scratch, "train-images-idx3-ubyte", images.data, images.count);
@@ -99,7 +73,7 @@ static void test_images_of_rank_four_have_channels(void **state) {
 }
 
 static void test_missing_and_ambiguous_files_are_named(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     assert_fault(f, "mnist", "holds no IDX file of the training labels (train-labels-idx1-ubyte, or .gz)");
     write_idx_folder(&f->scratch, "", 6, 5, 4, 10);
     remove(scratch_path(&f->scratch, "t10k-images-idx3-ubyte.gz"));
@@ -112,14 +86,14 @@ static void test_missing_and_ambiguous_files_are_named(void **state) {
 }
 
 static void test_plain_file_goes_before_its_gzip(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     write_idx_folder(&f->scratch, "", 6, 5, 4, 10);
     scratch_write(&f->scratch, "train-images-idx3-ubyte.gz", "not looked at", 13);
     assert_int_equal(open_scratch(f, "mnist"), CLADE_OK);
 }
 
 static void test_label_out_of_range_is_named_by_its_index(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     write_idx_folder(&f->scratch, "", 6, 5, 4, 256);
     assert_fault(f, "mnist", "train-labels-idx1-ubyte: label 14 at index 2 is out of range");
     write_idx_folder(&f->scratch, "", 6, 5, 4, 10);
@@ -129,7 +103,7 @@ static void test_label_out_of_range_is_named_by_its_index(void **state) {
 }
 
 static void test_counts_of_images_and_labels_must_agree(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     write_idx_folder(&f->scratch, "", 6, 5, 4, 10);
     bytes labels = idx_bytes(1, (const uint32_t[]){ 7 }, 10);
     scratch_write(&f->scratch, "train-labels-idx1-ubyte", labels.data, labels.count);
@@ -137,7 +111,7 @@ static void test_counts_of_images_and_labels_must_agree(void **state) {
 }
 
 static void test_images_for_labels_and_the_reverse_are_refused(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     write_idx_folder(&f->scratch, "", 6, 5, 4, 10);
     bytes labels = idx_bytes(1, (const uint32_t[]){ 6 }, 10), images = idx_bytes(3, (const uint32_t[]){ 6, 5, 4 }, 10);
     scratch_write(&f->scratch, "train-images-idx3-ubyte", labels.data, labels.count);
@@ -147,14 +121,14 @@ static void test_images_for_labels_and_the_reverse_are_refused(void **state) {
 }
 
 static void test_damaged_file_is_named_by_its_path(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     write_idx_folder(&f->scratch, "", 6, 5, 4, 10);
     scratch_write(&f->scratch, "t10k-images-idx3-ubyte.gz", "\x1f\x8b\x08", 3);
     assert_fault(f, "mnist", "t10k-images-idx3-ubyte.gz: the gzip data is cut off");
 }
 
 static void test_real_sets_have_their_known_shapes(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     static const struct {
         const char *word, *folder;
         int64_t train, test, side;
@@ -183,7 +157,7 @@ static void test_real_sets_have_their_known_shapes(void **state) {
     }
 }
 
-#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, open_data_fixture, close_data_fixture)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

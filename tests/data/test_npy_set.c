@@ -1,8 +1,9 @@
 /* Arrays from NPY files as data sets. */
+#include "data/helpers.h"
+
 #include "base/context.h"
 #include "clade/data.h"
 #include "formats/npy.h"
-#include "support/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,36 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct fixture {
-    clade_context *context;
-    scratch_folder scratch;
-    clade_dataset *train, *test;
-};
-
-static int set_up(void **state) {
-    struct fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    f->context = clade_context_new(NULL);
-    scratch_make(&f->scratch);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    struct fixture *f = *state;
-    clade_dataset_free(f->train);
-    clade_dataset_free(f->test);
-    scratch_remove(&f->scratch);
-    clade_context_free(f->context);
-    free(f);
-    return 0;
-}
-
-static void write_array(struct fixture *f, const char *name, clade_npy array) {
+static void write_array(struct data_fixture *f, const char *name, clade_npy array) {
     assert_int_equal(clade_npy_write(f->context, scratch_path(&f->scratch, name), &array), CLADE_OK);
 }
 
-static clade_status open_it(struct fixture *f, const char *x, const char *y, const char *more) {
+static clade_status open_it(struct data_fixture *f, const char *x, const char *y, const char *more) {
     char spec[400];
     const char *folder = f->scratch.folder;
     clade_dataset_free(f->train);
@@ -53,7 +29,7 @@ static clade_status open_it(struct fixture *f, const char *x, const char *y, con
     return clade_dataset_open(f->context, spec, &f->train, &f->test);
 }
 
-static void refused(struct fixture *f, const char *x, const char *y, const char *more, const char *words) {
+static void refused(struct data_fixture *f, const char *x, const char *y, const char *more, const char *words) {
     assert_int_not_equal(open_it(f, x, y, more), CLADE_OK);
     if (!strstr(clade_error(f->context), words)) fail_msg("'%s' does not hold '%s'", clade_error(f->context), words);
     assert_null(f->train);
@@ -61,7 +37,7 @@ static void refused(struct fixture *f, const char *x, const char *y, const char 
 }
 
 static void test_arrays_become_two_parts(void **state) {
-    struct fixture *f = *state;
+    struct data_fixture *f = *state;
     uint8_t pixels[10 * 6];
     int64_t labels[10];
     float targets[20], row[6], target[2];
@@ -103,7 +79,7 @@ static void test_arrays_become_two_parts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_arrays_become_two_parts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_arrays_become_two_parts, open_data_fixture, close_data_fixture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
