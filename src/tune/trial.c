@@ -237,6 +237,11 @@ static bool compare_output(trial *t, int output, double *error) {
     const uint8_t *bytes = t->results[0] + output_piece(t, output)->offset;
     bool exact = expected->dtype == CLADE_I32;
     double largest = 0;
+    if (expected->count != t->site.out[output].count) {
+        clade_text_add(t->why, "output %d: %lld elements; the reference gives %lld", output,
+                       (long long)t->site.out[output].count, (long long)expected->count);
+        return false;
+    }
     for (int64_t e = 0; e < expected->count; e++) {
         largest = fmax(largest, fabs(expected->data[e]));
     }
