@@ -28,12 +28,14 @@ static inline int place_of(const picture *p, int pixel) {
     return pixel / p->out_width * p->stride_y * p->width + pixel % p->out_width * p->stride_x;
 }
 
-/* LENGTH pixels from PIXEL on, which all count, of COUNT planes: to a panel's columns. */
-static inline void pack_picture(const picture *p, const __global float *restrict in, int pixel, int count, int length,
-                                __local float *restrict panel) {
+/* LENGTH pixels from PIXEL on, which all count, of COUNT planes of the PLANES that there are: to a panel's columns from
+ * FIRST on. */
+static inline void pack_picture(const picture *p, const __global float *restrict in, int pixel, int count, int planes,
+                                int length, __local float *restrict panel, int first) {
     const int plane = p->height * p->width;
+    panel += first;
     if (p->stride_y == 1 && p->stride_x == 1) {
-        pack_columns(in + pixel, plane, count, length, panel);
+        pack_columns(in + pixel, plane, count, length, in + (size_t)planes * plane, TILE_COLUMNS - first, panel);
         return;
     }
     for (int lane = 0; lane < length;) {
@@ -84,7 +86,7 @@ planes(const __global float *restrict in, const __global float *restrict weights
             if (columns % 16 != 0) clear_lanes(count, columns, panel);
             for (int lane = 0; lane < columns;) {
                 const run r = run_at(j + lane, columns - lane, pixels);
-                pack_picture(&from, in + r.image * in_image, r.pixel, count, r.length, panel + lane);
+                pack_picture(&from, in + r.image * in_image, r.pixel, count, depth - k, r.length, panel, lane);
                 lane += r.length;
             }
             const run now = run_at(j, columns, pixels);

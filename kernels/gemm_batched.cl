@@ -27,9 +27,8 @@ multiply_batch(const __global float *restrict a, const __global float *restrict 
             const int columns = min((int)TILE_COLUMNS, n_end - j);
             const bool last_panel = j + TILE_COLUMNS >= n_end, last = last_panel && k0 + depth == k;
             const __global float *from = b + (size_t)k0 * b_k_step + (size_t)j * b_column_step;
-            if (b_column_step == 1 && columns % 16 != 0) clear_lanes(depth, columns, panel);
             if (b_column_step == 1)
-                pack_columns(from, b_k_step, depth, columns, panel);
+                pack_columns(from, b_k_step, depth, columns, b + (size_t)k * b_k_step, TILE_COLUMNS, panel);
             else
                 pack_steps(from, b_column_step, depth, columns, panel);
             const __global float *then = from + (size_t)TILE_COLUMNS * b_column_step;

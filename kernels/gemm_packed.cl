@@ -7,17 +7,25 @@ enum { PACK_DEPTH = 256 };
 
 /* Panels of 8 rows of a matrix whose element (row, k) is at row * row_step + k * k_step: panel p begins at p * 8 *
  * depth and holds for each k its 8 elements. Past the matrix's end the last row is repeated. Group z has its own
- * matrix, group_step further on. A work-item packs PACK_DEPTH k's of one panel. */
+ * matrix, group_step further on. A work-item packs PACK_DEPTH k's of one panel; where rows are neighbours, of a pair of
+ * panels, the second of which has no work of its own: their rows share cache lines. */
 __kernel void pack_a(const __global float *restrict from, __global float *restrict to, int rows, int depth,
                      int row_step, int k_step, int panels, int group_step) {
     const int panel = (int)get_global_id(0), group = (int)get_global_id(2);
     const int first = panel * 8, last = min(rows - 1 - first, 7);
     const int k_begin = (int)get_global_id(1) * PACK_DEPTH, k_end = min(depth, k_begin + PACK_DEPTH);
-    if (panel >= panels) return;
+    const bool pair = row_step == 1 && (panel | 1) < panels && (panel | 1) * 8 + 7 < rows;
+    if (panel >= panels || (pair && panel % 2 == 1)) return;
     from += (size_t)group * group_step + (size_t)first * row_step;
     to += ((size_t)group * panels + panel) * depth * 8;
     int k = k_begin;
-    if (row_step == 1 && last == 7) {
+    if (pair) {
+        for (; k < k_end; k++) {
+            const float16 v = READ_16(from + (size_t)k * k_step);
+            vstore8(v.lo, k, to);
+            vstore8(v.hi, k + depth, to);
+        }
+    } else if (row_step == 1 && last == 7) {
         for (; k < k_end; k++) vstore8(vload8(0, from + (size_t)k * k_step), k, to);
     } else if (k_step == 1) {
         for (; k + 16 <= k_end; k += 16) {
@@ -52,9 +60,8 @@ multiply(const __global float *restrict a, const __global float *restrict b, __g
         for (int j = n_begin; j < n_end; j += TILE_COLUMNS) {
             const int columns = min((int)TILE_COLUMNS, n_end - j);
             const __global float *from = b + (size_t)k0 * b_k_step + (size_t)j * b_column_step;
-            if (b_column_step == 1 && columns % 16 != 0) clear_lanes(depth, columns, panel);
             if (b_column_step == 1)
-                pack_columns(from, b_k_step, depth, columns, panel);
+                pack_columns(from, b_k_step, depth, columns, b + (size_t)k * b_k_step, TILE_COLUMNS, panel);
             else
                 pack_steps(from, b_column_step, depth, columns, panel);
             const __global float *then = from;

@@ -103,15 +103,15 @@ static inline void multiply_tile(const factors *a, int first, int rows, int k, i
 
 /* ---- packing: COUNT steps of up to 32 columns into a panel ---- */
 
-/* Zeros in the lanes from COLUMNS to the next multiple of 16: they take part, though their results are not used. */
+/* Zeros in the lanes of the last 16 that COLUMNS do not fill: they take part, though their results are not used. */
 static inline void clear_lanes(int count, int columns, __local float *restrict panel) {
-    for (int s = 0; s < count; s++, panel += TILE_COLUMNS)
-        for (int j = columns; j < (columns + 15) / 16 * 16; j++) panel[j] = 0.0f;
+    for (int s = 0; s < count; s++, panel += TILE_COLUMNS) LOCAL_16(panel + (columns & 16)) = (float16)(0.0f);
 }
 
-/* Neighbouring columns side by side: step s at FROM + s * step. */
+/* Neighbouring columns side by side: step s at FROM + s * step, of an array that ends at END. From the first on there
+ * are ROOM lanes to a step's end: where 16 fit in, those past COLUMNS may get anything that is there, or zeros. */
 static inline void pack_columns(const __global float *restrict from, int step, int count, int columns,
-                                __local float *restrict panel) {
+                                const __global float *end, int room, __local float *restrict panel) {
     if (columns == TILE_COLUMNS) {
         for (int s = 0; s < count; s++, from += step, panel += TILE_COLUMNS) {
             LOCAL_16(panel) = READ_16(from);
@@ -120,8 +120,14 @@ static inline void pack_columns(const __global float *restrict from, int step, i
         return;
     }
     const int whole = columns & 16;
+    const bool fits = whole + 16 <= room;
     for (int s = 0; s < count; s++, from += step, panel += TILE_COLUMNS) {
         if (whole) LOCAL_16(panel) = READ_16(from);
+        if (fits && from + whole + 16 <= end) {
+            LOCAL_16(panel + whole) = READ_16(from + whole);
+            continue;
+        }
+        if (fits) LOCAL_16(panel + whole) = (float16)(0.0f);
         for (int j = whole; j < columns; j++) panel[j] = from[j];
     }
 }
@@ -180,13 +186,32 @@ static inline void store_planes(const __local float *restrict tile, int first, i
     }
 }
 
+/* COUNT (less than 16) floats at FROM to TO. */
+static inline void store_few(const __local float *from, int count, __global float *to) {
+    if (count & 8) {
+        vstore8(vload8(0, from), 0, to);
+        from += 8, to += 8;
+    }
+    if (count & 4) {
+        vstore4(vload4(0, from), 0, to);
+        from += 4, to += 4;
+    }
+    for (int j = 0; j < (count & 3); j++) to[j] = from[j];
+}
+
 /* Columns are channels (of a matrix), CHANNEL the first. */
 static inline void store_rows(const __local float *restrict tile, int columns, int rows, __global float *restrict y,
                               size_t at, int pitch, bool add, bool whole, const tail_inputs *tail, int channel) {
     const bool biased = whole && (tail->flags & TAIL_BIAS);
+    const bool plain = !add && !(whole && (tail->flags != 0 || tail->low == 0.0f));
     for (int i = 0; i < rows; i++, at += pitch) {
         const __local float *lanes = tile + i * TILE_COLUMNS;
         int j = 0;
+        if (plain) {
+            for (; j + 16 <= columns; j += 16) GLOBAL_16(y + at + j) = vload16(0, lanes + j);
+            store_few(lanes + j, columns - j, y + at + j);
+            continue;
+        }
         for (; j + 16 <= columns; j += 16) {
             const float16 bias = biased ? vload16(0, tail->bias + channel + j) : (float16)(0.0f);
             GLOBAL_16(y + at + j) = finish_16(vload16(0, lanes + j), y, at + j, add, whole, tail, bias);

@@ -1,7 +1,7 @@
 /* The matrix product C = op(A) op(B), op transposing when asked: A (M, K) or (K, M), B (K, N) or (N, K) -> C (M, N).
  *
  * Four implementations: CLBlast's GEMM; for CPU-like devices `packed` (one work-item a group, a register tile of 8 x 32)
- * and `thin` (few rows, bound by reading B); `tiled` for GPU-like ones (tiles in local memory). */
+ * and `thin` (few rows or columns, bound by reading); `tiled` for GPU-like ones (tiles in local memory). */
 #include "ops/matmul.h"
 
 #include <stddef.h>
@@ -182,6 +182,12 @@ static const clade_case cases[] = {
     CASE("two rows times a wide matrix", 2, 40, 40, 150, false, false),
     CASE("three rows transposed times a wide matrix", 21, 3, 21, 70, true, false),
     CASE("four rows times a matrix transposed", 4, 37, 50, 37, false, true),
+    CASE("two rows times a matrix of many blocks of columns", 2, 21, 21, 1050, false, false),
+    CASE("a row times a matrix of many blocks of columns", 1, 7, 7, 2100, false, false),
+    CASE("a matrix times a column", 131, 37, 37, 1, false, false),
+    CASE("a matrix times three columns transposed", 70, 35, 3, 35, false, true),
+    CASE("a matrix transposed times a column", 33, 150, 33, 1, true, false),
+    CASE("odd in all, both sides of a vector", 45, 300, 300, 57, false, false),
     CASE("a column times a row", 35, 1, 1, 18, false, false),
     CASE("whole tiles", 16, 32, 32, 64, false, false),
     CASE("over a tile in both", 67, 31, 31, 70, false, false),
@@ -192,6 +198,8 @@ static const clade_case cases[] = {
     CASE("over a work-item's block", 300, 20, 20, 290, false, false),
     TAIL_CASE("bias and ReLU", 13, 37, 19, 1, CHANNELS(37), NOTHING, NOTHING, .bias = true, .relu = true),
     TAIL_CASE("a whole tail of two rows", 2, 35, 49, 3, CHANNELS(35), MATRIX(2, 35), MATRIX(2, 35), .bias = true,
+              .residual = true, .relu = true, .mask = true),
+    TAIL_CASE("a whole tail of two columns", 41, 2, 49, 3, CHANNELS(2), MATRIX(41, 2), MATRIX(41, 2), .bias = true,
               .residual = true, .relu = true, .mask = true),
     TAIL_CASE("residual and mask", 9, 50, 33, 2, MATRIX(9, 50), MATRIX(9, 50), NOTHING, .residual = true, .mask = true),
     TAIL_CASE("a whole tail after a split", 5, 35, 2049, 3, CHANNELS(35), MATRIX(5, 35), MATRIX(5, 35), .bias = true,

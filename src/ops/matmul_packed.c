@@ -16,7 +16,8 @@ enum {
     LEAST_ROWS = 16,    /* fewer are not worth a group even then */
     MOST_COLUMNS = 256,
     K_BLOCK = 256,
-    OFTEN = 1024, /* columns that pay for packing A */
+    OFTEN = 1024,     /* columns that pay for packing A */
+    OFTEN_APART = 96, /* the same where A's rows are neighbours: each step of a product is in a cache line of its own */
     CONFIGURATIONS = 2,
     OWN_ARGUMENTS = 15
 };
@@ -50,7 +51,7 @@ static cut cut_of(const clade_site *site, const clade_product *p) {
         .m_block = smaller(MOST_ROWS, round_up(p->m, CLADE_PANEL_ROWS)),
         .n_block = smaller(MOST_COLUMNS, round_up(p->n, CLADE_PANEL_COLUMNS)),
         .k_block = smaller(smaller(K_BLOCK, most_steps), p->k),
-        .packs_a = (p->n >= OFTEN) != (site->configuration == 1),
+        .packs_a = (p->n >= (p->a_k_step > 1 ? OFTEN_APART : OFTEN)) != (site->configuration == 1),
     };
     while (c.n_block > CLADE_PANEL_COLUMNS && group_count(p, &c) < ENOUGH_GROUPS) {
         c.n_block = round_up(c.n_block / 2, CLADE_PANEL_COLUMNS);
