@@ -14,8 +14,8 @@ __kernel void softmax_row_vectors(__global const float *restrict x, __global flo
     float sum = 0.0f;
     int i = 0;
     for (; i + 16 <= columns; i += 16) {
-        const float16 e = exp(vload16(0, x + i) - top);
-        vstore16(e, 0, y + i);
+        const float16 e = exp_below(READ_16(x + i) - top);
+        GLOBAL_16(y + i) = e;
         sums += e;
     }
     for (; i < columns; i++) {
@@ -25,7 +25,7 @@ __kernel void softmax_row_vectors(__global const float *restrict x, __global flo
     }
     const float scale = 1.0f / (lanes16(sums) + sum);
     for (i = 0; i + 16 <= columns; i += 16) {
-        vstore16(vload16(0, y + i) * scale, 0, y + i);
+        GLOBAL_16(y + i) = READ_16(y + i) * scale;
     }
     for (; i < columns; i++) {
         y[i] *= scale;
@@ -76,7 +76,7 @@ static inline void column_statistics(__global const float *x, int columns, int i
                                      float16 *sum) {
     float16 top = load_some(x, count, 0.0f), total = 0.0f;
     for (int c = 1; c < columns; c++) top = fmax(top, load_some(x + (size_t)c * inner, count, 0.0f));
-    for (int c = 0; c < columns; c++) total += exp(load_some(x + (size_t)c * inner, count, 0.0f) - top);
+    for (int c = 0; c < columns; c++) total += exp_below(load_some(x + (size_t)c * inner, count, 0.0f) - top);
     *largest = top;
     *sum = total;
 }
@@ -95,7 +95,7 @@ __kernel void softmax_column_vectors(BLOCK_PARAMETERS) {
     const float16 scale = 1.0f / sum;
     for (int c = 0; c < columns; c++) {
         const size_t at = (size_t)c * inner;
-        store_some(exp(load_some(x + at, count, 0.0f) - largest) * scale, y + at, count);
+        store_some(exp_below(load_some(x + at, count, 0.0f) - largest) * scale, y + at, count);
     }
 }
 
