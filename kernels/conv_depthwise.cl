@@ -1,101 +1,26 @@
 /* Depthwise convolution for CPU-like devices: each group has one channel; SHARE filters to each. A work-item, alone in
  * its group, takes rows of a plane through a zero-padded copy in local memory; the data gradient is the same
- * correlation of dy, zeros put between its pixels for the strides, with the kernel turned round. Kernels of 3 x 3 over
- * rows of at least a vector need no copy with stride 1, nor with stride 2 where rows are halved. */
+ * correlation of dy, zeros put between its pixels for the strides, with the kernel turned round. Kernels of 3 x 3 need
+ * no copy with stride 1, nor with stride 2 where rows are halved. */
 #include "fma.h"
-#include "loose.h"
+#include "padded_copy.h"
 #include "tail.h"
-#include "transpose.h"
 #include "vectors.h"
 
-/* Calls would move everything out of the registers. No pointer is `restrict`: Oclgrind 21.10 does not know what becomes
- * of that where a call is always inlined. */
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("unroll")
-
-/* ---- the padded copy: row y holds PHASES runs of PITCH floats, run f the columns f, f + step, ... ---- */
-
-INLINE void zero_row(__local float *to, int count) {
-    for (int i = 0; i < count; i += 16) LOCAL_16(to + i) = (float16)(0.0f);
+/* 16 floats of a row of WIDTH from Q on, zeros after a row that is shorter, where Q is 0. The array ends at END. */
+INLINE float16 read_row(const __global float *line, int q, int width, const __global float *end) {
+    return width < 16 ? read_some(line, width, end) : READ_16(line + q);
 }
 
-/* Columns FIRST .. FIRST + COUNT - 1 of a row of WIDTH floats; 0 outside. Up to 15 floats after them are written. */
-INLINE void load_row(const __global float *from, int width, int first, int count, __local float *to) {
-    const int begin = clamp(-first, 0, count), end = clamp(width - first, begin, count);
-    zero_row(to, begin);
-    from += first;
-    if (end - begin >= 16) {
-        for (int i = begin; i + 16 < end; i += 16) LOCAL_16(to + i) = READ_16(from + i);
-        LOCAL_16(to + end - 16) = READ_16(from + end - 16);
-    } else {
-        for (int i = begin; i < end; i++) to[i] = from[i];
-    }
-    zero_row(to + end, count - end);
-}
-
-/* The same of columns FIRST, FIRST + step, ... */
-INLINE void load_every(const __global float *from, int width, int first, int step, int count,
-                       __local float *to) {
-    const int begin = clamp((step - 1 - first) / step, 0, count);
-    const int end = clamp((width - first + step - 1) / step, begin, count);
-    int i = begin;
-    zero_row(to, count);
-    if (step == 2)
-        for (; i + 16 <= end && first + 2 * i + 32 <= width; i += 16) {
-            const float16 low = READ_16(from + first + 2 * i), high = READ_16(from + first + 2 * i + 16);
-            LOCAL_16(to + i) = (float16)(low.even, high.even);
-        }
-    for (; i < end; i++) to[i] = from[first + i * step];
-}
-
-/* The same of a row with INSERT - 1 zeros after each float. */
-INLINE void load_apart(const __global float *from, int width, int first, int insert, int count,
-                       __local float *to) {
-    const int begin = max(0, (first + insert - 1) / insert), end = min(width, (first + count - 1) / insert + 1);
-    int j = begin;
-    zero_row(to, count);
-    if (insert == 2)
-        for (; j + 16 <= end && 2 * j - first + 32 <= count; j += 16) {
-            const float16 v = READ_16(from + j), zero = 0.0f;
-            LOCAL_16(to + 2 * j - first) = shuffle_low(v, zero);
-            LOCAL_16(to + 2 * j - first + 16) = shuffle_high(v, zero);
-        }
-    for (; j < end; j++) to[j * insert - first] = from[j];
-}
-
-/* Sizes of the padded copy, and of what it is a copy of: element (y, x) lies at row (y * insert_y - first_y). */
-typedef struct copy {
-    int height, width, rows, pitch, phases, step, insert_y, insert_x, first_x;
-} copy;
-
-/* Rows FIRST_Y .. FIRST_Y + c->rows - 1 of a plane. */
-INLINE void load_plane(const copy *c, const __global float *from, int first_y, __local float *to) {
-    for (int row = 0; row < c->rows; row++) {
-        const int at = first_y + row, y = c->insert_y == 1 ? at : at / c->insert_y;
-        const bool inside = at >= 0 && y * c->insert_y == at && y < c->height;
-        const __global float *line = from + (inside ? (size_t)y * c->width : 0);
-        for (int phase = 0; phase < c->phases; phase++, to += c->pitch) {
-            if (!inside)
-                zero_row(to, c->pitch);
-            else if (c->insert_x > 1)
-                load_apart(line, c->width, c->first_x, c->insert_x, c->pitch, to);
-            else if (c->step > 1)
-                load_every(line, c->width, c->first_x + phase, c->step, c->pitch, to);
-            else
-                load_row(line, c->width, c->first_x, c->pitch, to);
-        }
-    }
-}
-
-/* Columns Q - 1, Q and Q + 1 and the 15 after each of a row of WIDTH (at least 16) floats, zero outside; all zero where
- * the row is not INSIDE. */
-INLINE void three_columns(const __global float *line, bool inside, int q, int width, float16 *a, float16 *b,
-                          float16 *c) {
+/* Columns Q - 1, Q and Q + 1 and the 15 after each of a row of WIDTH floats, zero outside; all zero where the row is
+ * not INSIDE. Q + 16 is within the row, or the row is shorter than 16 and Q is 0. */
+INLINE void three_columns(const __global float *line, bool inside, int q, int width, const __global float *end,
+                          float16 *a, float16 *b, float16 *c) {
     if (!inside) {
         *a = *b = *c = 0.0f;
         return;
     }
-    const float16 v = READ_16(line + q);
+    const float16 v = read_row(line, q, width, end);
     *b = v;
     *a = q > 0 ? READ_16(line + q - 1)
                : (float16)(0.0f, v.s0, v.s1, v.s2, v.s3, v.s4, v.s5, v.s6, v.s7, v.s8, v.s9, v.sa, v.sb, v.sc, v.sd,
@@ -105,21 +30,25 @@ INLINE void three_columns(const __global float *line, bool inside, int q, int wi
                                     v.sf, 0.0f);
 }
 
-/* Whether the kernel of 3 x 3 reaches one column to each side of rows of at least a vector: such rows need no copy. */
+/* Whether the kernel of 3 x 3 reaches one column to each side of the rows: such rows need no copy. */
 INLINE bool reads_sides(int width, int out_width, int kernel_y, int kernel_x, int stride_y, int stride_x,
                         int dilation_y, int dilation_x, int pad_x) {
     return kernel_y == 3 && kernel_x == 3 && stride_y == 1 && stride_x == 1 && dilation_y == 1 && dilation_x == 1 &&
-           pad_x == 1 && width == out_width && width >= 16;
+           pad_x == 1 && width == out_width;
 }
 
 /* The same with stride 2 from columns Q of the results on: columns 2 Q - 1, 2 Q and 2 Q + 1 and every second after
- * each, of a row of twice the results' width. */
-INLINE void three_columns_apart(const __global float *line, bool inside, int q, float16 *a, float16 *b, float16 *c) {
+ * each, of a row of WIDTH, which is twice the results'; with less than 16 results it may be one less. */
+INLINE void three_columns_apart(const __global float *line, bool inside, int q, int width, const __global float *end,
+                                float16 *a, float16 *b, float16 *c) {
     if (!inside) {
         *a = *b = *c = 0.0f;
         return;
     }
-    const float16 low = READ_16(line + 2 * q), high = READ_16(line + 2 * q + 16);
+    const bool narrow = width < 32;
+    const float16 low = narrow ? read_some(line, width, end) : READ_16(line + 2 * q);
+    float16 high = 0.0f;
+    if (!narrow || width > 16) high = narrow ? read_some(line + 16, width - 16, end) : READ_16(line + 2 * q + 16);
     const float16 odd = (float16)(low.odd, high.odd);
     *b = (float16)(low.even, high.even);
     *c = odd;
@@ -130,12 +59,12 @@ INLINE void three_columns_apart(const __global float *line, bool inside, int q, 
                        odd.sb, odd.sc, odd.sd, odd.se);
 }
 
-/* Whether a kernel of 3 x 3 with stride 2 reaches one column left of a row of x that is twice as wide as one of y,
- * of at least a vector: such rows need no copy either. */
+/* Whether a kernel of 3 x 3 with stride 2 reaches one column left of a row of x that is twice as wide as one of y, or
+ * where that is less than a vector one less: such rows need no copy either. */
 INLINE bool halves_rows(int x_width, int y_width, int kernel_y, int kernel_x, int stride_y, int stride_x,
                         int dilation_y, int dilation_x, int pad_x) {
     return kernel_y == 3 && kernel_x == 3 && stride_y == 2 && stride_x == 2 && dilation_y == 1 && dilation_x == 1 &&
-           pad_x == 1 && x_width == 2 * y_width && y_width >= 16;
+           pad_x == 1 && (x_width == 2 * y_width || (x_width == 2 * y_width - 1 && y_width < 16));
 }
 
 /* ---- forward and data gradient ---- */
@@ -211,14 +140,14 @@ INLINE void correlate_5x5(const __local float *from, int row_pitch, const __loca
 }
 
 /* As for 3 x 3, but from a plane in global memory, of which row FIRST_Y is the first that the results need. */
-INLINE void correlate_sides(const __global float *from, int height, int width, int first_y,
+INLINE void correlate_sides(const __global float *from, int height, int width, int first_y, const __global float *end,
                             const float *weights, int rows, int q, const target *t, const tail_inputs *tail) {
     const float16 w00 = weights[0], w01 = weights[1], w02 = weights[2], w10 = weights[3], w11 = weights[4],
                   w12 = weights[5], w20 = weights[6], w21 = weights[7], w22 = weights[8];
     float16 one = 0.0f, two = 0.0f, a, b, c;
     for (int row = 0; row < rows + 2; row++) {
         const int y = first_y + row;
-        three_columns(from + (long)y * width, y >= 0 && y < height, q, width, &a, &b, &c);
+        three_columns(from + (long)y * width, y >= 0 && y < height, q, width, end, &a, &b, &c);
         const float16 three = FMA(w22, c, FMA(w21, b, FMA(w20, a, two)));
         two = FMA(w12, c, FMA(w11, b, FMA(w10, a, one)));
         one = FMA(w02, c, FMA(w01, b, w00 * a));
@@ -227,14 +156,14 @@ INLINE void correlate_sides(const __global float *from, int height, int width, i
 }
 
 /* The same with stride 2 (halves_rows): the last row of one result is the first of the next. */
-INLINE void correlate_apart(const __global float *from, int height, int width, int first_y, const float *weights,
-                            int rows, int q, const target *t, const tail_inputs *tail) {
+INLINE void correlate_apart(const __global float *from, int height, int width, int first_y, const __global float *end,
+                            const float *weights, int rows, int q, const target *t, const tail_inputs *tail) {
     const float16 w00 = weights[0], w01 = weights[1], w02 = weights[2], w10 = weights[3], w11 = weights[4],
                   w12 = weights[5], w20 = weights[6], w21 = weights[7], w22 = weights[8];
     float16 sum = 0.0f, a, b, c;
     for (int row = 0; row < 2 * rows + 1; row++) {
         const int y = first_y + row;
-        three_columns_apart(from + (long)y * width, y >= 0 && y < height, q, &a, &b, &c);
+        three_columns_apart(from + (long)y * width, y >= 0 && y < height, q, width, end, &a, &b, &c);
         if (row % 2 == 1) {
             sum = FMA(w12, c, FMA(w11, b, FMA(w10, a, sum)));
             continue;
@@ -245,14 +174,14 @@ INLINE void correlate_apart(const __global float *from, int height, int width, i
 }
 
 /* Columns Q and Q + 1 and the 15 after each of row Y of a plane, zero outside. */
-INLINE void two_columns(const __global float *from, int height, int width, int y, int q, float16 *here,
-                        float16 *after) {
+INLINE void two_columns(const __global float *from, int height, int width, int y, int q, const __global float *end,
+                        float16 *here, float16 *after) {
     *here = *after = 0.0f;
     if (y < 0 || y >= height) return;
-    from += (size_t)y * width + q;
-    const float16 v = READ_16(from);
+    from += (size_t)y * width;
+    const float16 v = read_row(from, q, width, end);
     *here = v;
-    *after = q + 16 < width ? READ_16(from + 1)
+    *after = q + 16 < width ? READ_16(from + q + 1)
                             : (float16)(v.s1, v.s2, v.s3, v.s4, v.s5, v.s6, v.s7, v.s8, v.s9, v.sa, v.sb, v.sc, v.sd,
                                         v.se, v.sf, 0.0f);
 }
@@ -260,12 +189,13 @@ INLINE void two_columns(const __global float *from, int height, int width, int y
 /* The data gradient of stride 2 (halves_rows) from the plane FROM of dy, the kernel turned round: ROWS rows of dx from
  * FIRST on, at twice the columns Q .. Q + 15 of dy and between. A row of dx with its padding meets the kernel's middle
  * row where it is odd, and the outer ones of two rows of dy where it is even; columns likewise. */
-INLINE void spread_apart(const __global float *from, int height, int width, int first, int pad_y, const float *turned,
-                         int rows, int q, const target *t, const tail_inputs *tail) {
+INLINE void spread_apart(const __global float *from, int height, int width, int first, int pad_y,
+                         const __global float *end, const float *turned, int rows, int q, const target *t,
+                         const tail_inputs *tail) {
     const float16 w00 = turned[8], w01 = turned[7], w02 = turned[6], w10 = turned[5], w11 = turned[4],
                   w12 = turned[3], w20 = turned[2], w21 = turned[1], w22 = turned[0];
     float16 here, after;
-    two_columns(from, height, width, (first + pad_y + 1) / 2 - 1, q, &here, &after);
+    two_columns(from, height, width, (first + pad_y + 1) / 2 - 1, q, end, &here, &after);
     for (int row = 0; row < rows; row++) {
         const int h = first + row + pad_y;
         float16 even, odd;
@@ -275,12 +205,12 @@ INLINE void spread_apart(const __global float *from, int height, int width, int 
         } else {
             const float16 before = FMA(w20, after, w22 * here);
             even = w21 * here;
-            two_columns(from, height, width, h / 2, q, &here, &after);
+            two_columns(from, height, width, h / 2, q, end, &here, &after);
             even = FMA(w01, here, even);
             odd = FMA(w00, after, FMA(w02, here, before));
         }
         put(t, tail, shuffle_low(even, odd), row, 2 * q);
-        put(t, tail, shuffle_high(even, odd), row, 2 * q + 16);
+        if (2 * q + 16 < t->width) put(t, tail, shuffle_high(even, odd), row, 2 * q + 16);
     }
 }
 
@@ -324,7 +254,8 @@ planes(const __global float *restrict in, const __global float *restrict weights
     const int copy_rows = (rows - 1) * stride_y + dilation_y * (kernel_y - 1) + 1;
     const copy c = { height, width, copy_rows, pitch, phases, stride_x, insert_y, insert_x, -pad_x };
     const size_t at = ((size_t)plane * out_height + p) * out_width;
-    for (int s = 0; s < kernel_x; s++) taps_x[s] = s * dilation_x % stride_x * pitch + s * dilation_x / stride_x;
+    const __global float *end = in + get_global_size(1) / channels * in_channels * height * width;
+    place_taps(kernel_x, dilation_x, stride_x, pitch, taps_x);
     for (int m = 0; m < sources; m++) {
         const int source = channel / share * sources + m;
         const target t = { out,   at, at + (size_t)rows * out_width, out_width, tail_bias_of(&tail, channel),
@@ -341,18 +272,19 @@ planes(const __global float *restrict in, const __global float *restrict weights
                                        dilation_x, pad_x);
         const bool spreads = sources == 1 && halves_rows(out_width, width, kernel_y, kernel_x, insert_y, insert_x,
                                                          dilation_y, dilation_x, 2 - pad_x);
-        if (!sides && !apart && !spreads) load_plane(&c, from, p * stride_y - pad_y, tile);
+        if (!sides && !apart && !spreads) load_plane(&c, from, p * stride_y - pad_y, end, tile);
         float weights_of[25];
         const bool march = stride_y == 1 && dilation_y == 1 && kernel_y == kernel_x && (taps == 9 || taps == 25);
         for (int i = 0; i < taps && (march || apart); i++) weights_of[i] = w[i * step];
         for (int begin = 0; spreads && begin < width; begin += 16)
-            spread_apart(from, height, width, p, 2 - pad_y, weights_of, rows, min(begin, width - 16), &t, &tail);
+            spread_apart(from, height, width, p, 2 - pad_y, end, weights_of, rows, max(0, min(begin, width - 16)), &t,
+                         &tail);
         for (int begin = 0; !spreads && begin < out_width; begin += 16) {
             const int q = sources > 1 ? begin : max(0, min(begin, out_width - 16));
             if (sides)
-                correlate_sides(from, height, width, p - pad_y, weights_of, rows, q, &t, &tail);
+                correlate_sides(from, height, width, p - pad_y, end, weights_of, rows, q, &t, &tail);
             else if (apart)
-                correlate_apart(from, height, width, 2 * p - pad_y, weights_of, rows, q, &t, &tail);
+                correlate_apart(from, height, width, 2 * p - pad_y, end, weights_of, rows, q, &t, &tail);
             else if (march && taps == 9)
                 correlate_3x3(tile, row_pitch, taps_x, weights_of, rows, q, &t, &tail);
             else if (march)
@@ -386,7 +318,8 @@ INLINE void correlate_filters(const __local float *x, int row_step, const __loca
  * one column to each side: columns Q .. Q + 15, of which the first SKIP count already. Each row of x is read once for
  * the three rows of dy that reach it. */
 INLINE void correlate_filters_sides(const __global float *x, int height, int width, int pad_y,
-                                    const __global float *dy, int out_height, int q, int skip, float16 *sums) {
+                                    const __global float *end, const __global float *dy, const __global float *dy_end,
+                                    int out_height, int q, int skip, float16 *sums) {
     const int16 lanes = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     const int16 counts = lanes >= (int16)(skip);
     float16 s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3], s4 = sums[4], s5 = sums[5], s6 = sums[6],
@@ -394,8 +327,8 @@ INLINE void correlate_filters_sides(const __global float *x, int height, int wid
     for (int row = 0; row < out_height + 2; row++) {
         const int y = row - pad_y;
         float16 d = 0.0f;
-        if (row < out_height) d = as_float16(as_int16(READ_16(dy + (size_t)row * width + q)) & counts);
-        three_columns(x + (long)y * width, y >= 0 && y < height, q, width, &a, &b, &c);
+        if (row < out_height) d = as_float16(as_int16(read_row(dy + (size_t)row * width, q, width, dy_end)) & counts);
+        three_columns(x + (long)y * width, y >= 0 && y < height, q, width, end, &a, &b, &c);
         s0 = FMA(d, a, s0), s1 = FMA(d, b, s1), s2 = FMA(d, c, s2);
         s3 = FMA(one, a, s3), s4 = FMA(one, b, s4), s5 = FMA(one, c, s5);
         s6 = FMA(two, a, s6), s7 = FMA(two, b, s7), s8 = FMA(two, c, s8);
@@ -405,24 +338,26 @@ INLINE void correlate_filters_sides(const __global float *x, int height, int wid
     sums[8] = s8;
 }
 
-/* The same for stride 2 (halves_rows), WIDTH being that of dy: the last row of x that one row of dy reaches is the
- * first of the next one's. */
-INLINE void correlate_filters_apart(const __global float *x, int height, int width, int pad_y, const __global float *dy,
-                                    int out_height, int q, int skip, float16 *sums) {
+/* The same for stride 2 (halves_rows): the last row of x that one row of dy, of OUT_WIDTH, reaches is the first of the
+ * next one's. */
+INLINE void correlate_filters_apart(const __global float *x, int height, int width, int pad_y,
+                                    const __global float *end, const __global float *dy, const __global float *dy_end,
+                                    int out_height, int out_width, int q, int skip, float16 *sums) {
     const int16 lanes = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     const int16 counts = lanes >= (int16)(skip);
     float16 s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3], s4 = sums[4], s5 = sums[5], s6 = sums[6],
             s7 = sums[7], s8 = sums[8], d = 0.0f, a, b, c;
     for (int row = 0; row < 2 * out_height + 1; row++) {
         const int y = row - pad_y;
-        three_columns_apart(x + (long)y * 2 * width, y >= 0 && y < height, q, &a, &b, &c);
+        three_columns_apart(x + (long)y * width, y >= 0 && y < height, q, width, end, &a, &b, &c);
         if (row % 2 == 1) {
             s3 = FMA(d, a, s3), s4 = FMA(d, b, s4), s5 = FMA(d, c, s5);
             continue;
         }
         s6 = FMA(d, a, s6), s7 = FMA(d, b, s7), s8 = FMA(d, c, s8);
         d = 0.0f;
-        if (row < 2 * out_height) d = as_float16(as_int16(READ_16(dy + (size_t)row / 2 * width + q)) & counts);
+        if (row < 2 * out_height)
+            d = as_float16(as_int16(read_row(dy + (size_t)row / 2 * out_width, q, out_width, dy_end)) & counts);
         s0 = FMA(d, a, s0), s1 = FMA(d, b, s1), s2 = FMA(d, c, s2);
     }
     sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3, sums[4] = s4, sums[5] = s5, sums[6] = s6, sums[7] = s7;
@@ -441,7 +376,9 @@ filter_gradient(const __global float *restrict x, const __global float *restrict
     const int filter = (int)get_global_id(0), part = (int)get_global_id(1), taps = kernel_y * kernel_x;
     const int n_end = min(batch, (part + 1) * part_images), wide = (out_width + 15) / 16 * 16;
     const int row_pitch = phases * pitch;
-    for (int s = 0; s < kernel_x; s++) taps_x[s] = s * dilation_x % stride_x * pitch + s * dilation_x / stride_x;
+    const __global float *x_end = x + (size_t)batch * (filters / share) * height * width;
+    const __global float *dy_end = dy + (size_t)batch * filters * out_height * out_width;
+    place_taps(kernel_x, dilation_x, stride_x, pitch, taps_x);
     for (int i = 0; i < taps; i++) vstore16((float16)(0.0f), i, totals);
     const bool sides =
         reads_sides(width, out_width, kernel_y, kernel_x, stride_y, stride_x, dilation_y, dilation_x, pad_x);
@@ -452,14 +389,15 @@ filter_gradient(const __global float *restrict x, const __global float *restrict
         for (int i = 0; i < 9; i++) sums[i] = 0.0f;
         for (int n = part * part_images; n < n_end; n++)
             for (int begin = 0; begin < out_width; begin += 16) {
-                const int q = min(begin, out_width - 16);
+                const int q = max(0, min(begin, out_width - 16));
                 const __global float *image = x + ((size_t)n * (filters / share) + filter / share) * height * width;
                 const __global float *gradient_of = dy + ((size_t)n * filters + filter) * out_height * out_width;
                 if (sides)
-                    correlate_filters_sides(image, height, width, pad_y, gradient_of, out_height, q, begin - q, sums);
+                    correlate_filters_sides(image, height, width, pad_y, x_end, gradient_of, dy_end, out_height, q,
+                                            begin - q, sums);
                 else
-                    correlate_filters_apart(image, height, out_width, pad_y, gradient_of, out_height, q, begin - q,
-                                            sums);
+                    correlate_filters_apart(image, height, width, pad_y, x_end, gradient_of, dy_end, out_height,
+                                            out_width, q, begin - q, sums);
             }
         for (int i = 0; i < 9; i++) vstore16(sums[i], i, totals);
     }
@@ -470,8 +408,8 @@ filter_gradient(const __global float *restrict x, const __global float *restrict
                                   pitch,  phases, stride_x, 1, 1, -pad_x };
             const copy from_dy = { out_height, out_width, rows, wide, 1, 1, 1, 1, 0 };
             load_plane(&from_x, x + ((size_t)n * (filters / share) + filter / share) * height * width,
-                       p * stride_y - pad_y, tile);
-            load_plane(&from_dy, dy + ((size_t)n * filters + filter) * out_height * out_width, p, gradient);
+                       p * stride_y - pad_y, x_end, tile);
+            load_plane(&from_dy, dy + ((size_t)n * filters + filter) * out_height * out_width, p, dy_end, gradient);
             for (int r = 0; r < kernel_y; r++)
                 for (int s = 0; s < kernel_x; s += 3) {
                     const int count = min(3, kernel_x - s);

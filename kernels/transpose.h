@@ -28,7 +28,7 @@ static inline void transpose_8(float16 v[8]) {
     SHUFFLE_8(t, v)
     SHUFFLE_8(v, t)
     SHUFFLE_8(t, v)
-    for (int i = 0; i < 8; i++) v[i] = t[i];
+    _Pragma("unroll") for (int i = 0; i < 8; i++) v[i] = t[i];
 }
 
 /* Sixteen rows of 16 become their columns. */

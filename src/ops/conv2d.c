@@ -218,6 +218,14 @@ static void gradient_filter_gradient(clade_tape *tape, const clade_node *node, c
     DO("depthwise with strides over wide rows", 1, 3, 1, 2, 9, 75, 5, 38, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1)                \
     DO("depthwise with stride 2, rows of twice the width", 2, 3, 1, 1, 9, 40, 5, 20, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1)     \
     DO("depthwise with stride 2, padding left alone", 1, 2, 1, 1, 8, 64, 4, 32, 3, 3, 2, 2, 0, 1, 1, 0, 1, 1)          \
+    DO("1 x 1, many pixels, more channels than filters", 2, 1, 20, 5, 23, 25, 23, 25, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1)    \
+    DO("few pixels, whole panels of channels", 2, 2, 16, 11, 5, 5, 5, 5, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                 \
+    DO("sixteen pixels, whole panels of channels", 1, 1, 16, 40, 6, 6, 4, 4, 3, 3, 1, 1, 0, 0, 0, 0, 1, 1)             \
+    DO("few pixels, whole panels of channels, stride 2", 1, 1, 24, 19, 7, 7, 4, 4, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1)       \
+    DO("5 x 5 with stride 3, whole panels of channels", 2, 1, 16, 7, 23, 20, 7, 6, 5, 5, 3, 3, 0, 0, 0, 0, 1, 1)       \
+    DO("depthwise with stride 2, rows of less than two vectors", 2, 3, 1, 1, 9, 27, 5, 14, 3, 3, 2, 2, 1, 1, 1, 1, 1,  \
+       1)                                                                                                              \
+    DO("depthwise with stride 2 over narrow rows", 2, 3, 1, 1, 6, 10, 3, 5, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1)              \
     DO("depthwise 5 x 5", 2, 3, 1, 1, 9, 21, 9, 21, 5, 5, 1, 1, 2, 2, 2, 2, 1, 1)                                      \
     DO("depthwise 5 x 5 with strides along rows", 1, 2, 1, 1, 8, 33, 8, 17, 5, 5, 1, 2, 2, 2, 2, 2, 1, 1)              \
     DO("5 x 5 with unequal padding, several blocks", 3, 2, 5, 9, 17, 23, 18, 22, 5, 5, 1, 1, 4, 0, 1, 3, 1, 1)         \

@@ -4,6 +4,7 @@
 
 enum {
     MOST_TAPS = 1024, /* of a block: rows of weights */
+    FEW_PIXELS = 64,  /* of dy, for which packing the weights does not pay */
     PACK_FILTERS = 32 /* whose weights a work-item packs */
 };
 
@@ -68,14 +69,22 @@ static int64_t panels_of(const clade_convolution *c, const clade_direct_cut *t) 
            clade_blocks((c->channels - whole * t->channel_block) * c->taps, CLADE_PANEL_ROWS);
 }
 
+/* Whether the weights are taken where they lie. */
+static bool lying(const clade_convolution *c, const clade_direct_cut *t) {
+    return c->batch * c->pixels <= FEW_PIXELS && c->channels % CLADE_PANEL_ROWS == 0 &&
+           t->channel_block % CLADE_PANEL_ROWS == 0;
+}
+
 static size_t prepared_scatter(const clade_site *site, const clade_convolution *c) {
     const clade_direct_cut t = cut_scatter(site, c);
+    if (lying(c, &t)) return 0;
     return (size_t)(panels_of(c, &t) * CLADE_PANEL_ROWS * c->filters * c->groups) * sizeof(float);
 }
 
 static clade_status prepare_scatter(const clade_site *site, clade_commands *commands, const clade_convolution *c) {
     const clade_direct_cut t = cut_scatter(site, c);
     const int64_t panels = panels_of(c, &t);
+    if (lying(c, &t)) return CLADE_OK;
     clade_launching l =
         clade_launch_begin(site, "conv_scatter.cl", "pack_scattered", site->in[1].buffer, NULL, site->prepared);
     const int64_t numbers[] = { c->filters, c->channels, c->taps, t.channel_block, panels };
@@ -86,11 +95,14 @@ static clade_status prepare_scatter(const clade_site *site, clade_commands *comm
 
 static clade_status record_scatter(const clade_site *site, clade_commands *commands, const clade_convolution *c) {
     const clade_direct_cut t = cut_scatter(site, c);
+    const bool as_they_lie = lying(c, &t);
     clade_launching l = clade_launch_begin(site, "conv_scatter.cl", "scatter_gradient", site->in[0].buffer,
-                                           site->prepared, site->out[0].buffer);
+                                           as_they_lie ? site->in[1].buffer : site->prepared, site->out[0].buffer);
     clade_direct_add_tiles(&l, &t);
     clade_launch_add_shape(&l, c);
-    const int64_t blocks[] = { t.image_block, t.height_block, t.row_block, t.channel_block, t.filter_block };
+    const int64_t blocks[] = {
+        t.image_block, t.height_block, t.row_block, t.channel_block, t.filter_block, as_they_lie,
+    };
     clade_launch_add_numbers(&l, blocks, sizeof blocks / sizeof blocks[0]);
     clade_launch_add_tail(&l, site);
     clade_launch_count(&l, site);

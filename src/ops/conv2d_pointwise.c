@@ -11,6 +11,7 @@ enum {
     MOST_PIXELS = 256,  /* of a block */
     FEWEST_PIXELS = 64,
     FEW_PIXELS = 256,   /* for which packing the weights does not pay */
+    MANY_PIXELS = 1024, /* of all images: for fewer, turning the filters' gradient round costs more than it saves */
     MOST_OUTPUTS = 512, /* of a block: with K_BLOCK steps, half of a second-level cache */
     FEWEST_OUTPUTS = 64,
     K_BLOCK = 256
@@ -146,14 +147,15 @@ static clade_status record_data(const clade_site *site, clade_commands *commands
 
 /* ---- filter gradient ---- */
 
-/* The larger of filters and channels are the rows: panels of columns are packed for all rows of a block. */
+/* Of many pixels, the larger of filters and channels are the rows: panels of columns are packed for all rows of a
+ * block. */
 typedef struct cut {
     bool turned; /* rows are channels */
     int64_t rows, columns, row_block, column_block, piece_pixels, pieces, part_pieces, parts;
 } cut;
 
 static cut cut_of(const clade_site *site, const clade_convolution *c) {
-    cut t = { .turned = c->channels > c->filters };
+    cut t = { .turned = c->channels > c->filters && c->batch * c->pixels >= MANY_PIXELS };
     t.rows = t.turned ? c->channels : c->filters;
     t.columns = t.turned ? c->filters : c->channels;
     t.row_block = clade_smaller(MOST_OUTPUTS, clade_round_up(t.rows, CLADE_PANEL_ROWS));

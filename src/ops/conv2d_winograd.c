@@ -73,7 +73,7 @@ static double cost(const cut *t) {
     const bool five = t->taps == 5;
     const double runs = 1 + CLADE_WINOGRAD_LANES / (double)clade_blocks(t->out[1], 7 - t->taps); /* of a block */
     const double input = five ? 350 + 90 * runs : 450, output = five ? 250 : 450, through_memory = five ? 150 : 60;
-    const double in_place = 15, copy = 60, add = 2 * CLADE_WINOGRAD_POINTS;
+    const double in_place = t->turned ? 70 : 40, copy = 60, add = 2 * CLADE_WINOGRAD_POINTS;
     const double vectors = (double)clade_blocks(t->tiles, CLADE_WINOGRAD_LANES / 2), channels = (double)t->channels;
     const double filters = (double)clade_round_up(t->filters, CLADE_WINOGRAD_PANEL_ROWS);
     const double filter_blocks = (double)clade_blocks(t->filters, t->filter_block);
@@ -138,16 +138,20 @@ static bool applicable(const clade_site *site, char why[128]) {
     return problem == NULL;
 }
 
-/* The same of the direct ways: kernels/conv_direct.cl works at each result, with whole panels of filters; for the data
- * gradient kernels/conv_scatter.cl at each pixel of dy, with the filters there are. */
+/* The same of the direct ways: kernels/conv_direct.cl works at each result, with whole panels of filters, and stores
+ * them in pieces where rows are no whole panels; for the data gradient kernels/conv_scatter.cl at each pixel of dy, with
+ * the filters there are, and adds each tap's where it lies. Few results, or pixels, take the weights where they lie. */
 static double direct_cost(const cut *t) {
-    const double weights = 1.1 * (double)(t->taps * t->taps * t->channels), scatter = 1.3;
+    const double taps = (double)(t->taps * t->taps), weights = 1.1 * taps * (double)t->channels;
     const double results = (double)clade_blocks(t->batch * t->out[0] * t->out[1], CLADE_WINOGRAD_LANES / 2);
     const double pixels = (double)clade_blocks(t->batch * t->image[0] * t->image[1], CLADE_WINOGRAD_LANES / 2);
-    const double packing = t->turned || results > 16 ? 2 : 0.3; /* few results take the weights where they lie */
-    const double gathered =
-        (1.2 * results + packing) * weights * (double)clade_round_up(t->filters, CLADE_WINOGRAD_PANEL_ROWS);
-    const double scattered = scatter * (1.2 * pixels + 2) * weights * (double)t->filters;
+    const double packing = t->turned || results > 16 ? 2 : 0.3;
+    const double store = t->out[1] % CLADE_WINOGRAD_LANES == 0 ? 0 : 16;
+    const double gathered = ((1.2 * results + packing) * weights + store * results) *
+                            (double)clade_round_up(t->filters, CLADE_WINOGRAD_PANEL_ROWS);
+    const double scatter = pixels > 4 ? 1.3 : 1, scatter_packing = pixels > 4 ? 2 : 0.3, add = 16;
+    const double scattered =
+        (scatter * (1.2 * pixels + scatter_packing) * weights + add * taps * pixels) * (double)t->filters;
     return t->turned && scattered < gathered ? scattered : gathered;
 }
 
