@@ -47,18 +47,13 @@ static inline void transform_gradient_tiles(const __local float *restrict rows, 
     }
 }
 
-/* Zeros where blocks end that are not whole: channels up to the next 16, filters up to the next 8. */
-static inline void clear_ends(__local float *restrict images, int image_step, int channels,
-                              __local float *restrict gradients, int gradient_step, int filters) {
-    for (int k = 0; k < POINTS; k++) {
+/* Zeros in the channels up to the next 16: their sums are stored beside the others', though nothing reads them. */
+static inline void clear_end(__local float *restrict images, int image_step, int channels) {
+    for (int k = 0; k < POINTS; k++)
         for (int c = channels; c % VECTOR != 0; c++) {
             __local float *to = images + k * image_step + c / VECTOR * VECTOR_TILES + c % VECTOR * VECTOR;
             for (int lane = 0; lane < LANES; lane += VECTOR) put16((float16)(0.0f), to + lane * VECTOR);
         }
-        for (int f = filters; f % TILE_ROWS != 0; f++)
-            for (int lane = 0; lane < LANES; lane += VECTOR)
-                put16((float16)(0.0f), gradients + k * gradient_step + f * LANES + lane);
-    }
 }
 
 /* COUNT channels of x to IMAGES: point, 16 channels, tile, channel. */
@@ -153,7 +148,7 @@ winograd_filter(const __global float *restrict x, const __global float *restrict
 
     x += ((size_t)group * channels + c) * plane;
     dy += ((size_t)group * filters + f) * out_plane;
-    clear_ends(images, image_step, channel_count, gradients, gradient_step, filter_count);
+    clear_end(images, image_step, channel_count);
     for (int b = begin; b < end; b++) {
         const int lanes = min((int)LANES, tiles - b * LANES);
         runs r;

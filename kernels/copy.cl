@@ -50,8 +50,6 @@ __kernel void copy_rows(PARAMETERS) {
             for (int i = first; i < last; i++) at[i] = of[i];
         } else if (f7 == -1 && t7 == 1) {
             for (int i = first; i < last; i++) at[i] = of[-i];
-        } else if (f7 == 0 && t7 == 1) {
-            for (int i = first; i < last; i++) at[i] = of[0];
         } else {
             for (int i = first; i < last; i++) at[(long)i * t7] = of[(long)i * f7];
         }

@@ -21,48 +21,30 @@ typedef float lane;
 #define PUT(V, P) (*(P) = (V))
 #endif
 
-/* cos and sin of 2 pi j / TABLE */
-__constant float COSINES[TABLE] = {
+/* cos of 2 pi j / TABLE over a quarter turn, from its end backwards the sine. */
+__constant float COSINES[TABLE / 4 + 1] = {
     1.000000000f, 0.998795456f, 0.995184727f, 0.989176510f, 0.980785280f, 0.970031253f, 0.956940336f, 0.941544065f,
     0.923879533f, 0.903989293f, 0.881921264f, 0.857728610f, 0.831469612f, 0.803207531f, 0.773010453f, 0.740951125f,
     0.707106781f, 0.671558955f, 0.634393284f, 0.595699304f, 0.555570233f, 0.514102744f, 0.471396737f, 0.427555093f,
     0.382683432f, 0.336889853f, 0.290284677f, 0.242980180f, 0.195090322f, 0.146730474f, 0.098017140f, 0.049067674f,
-    0.000000000f, -0.049067674f, -0.098017140f, -0.146730474f, -0.195090322f, -0.242980180f, -0.290284677f,
-    -0.336889853f, -0.382683432f, -0.427555093f, -0.471396737f, -0.514102744f, -0.555570233f, -0.595699304f,
-    -0.634393284f, -0.671558955f, -0.707106781f, -0.740951125f, -0.773010453f, -0.803207531f, -0.831469612f,
-    -0.857728610f, -0.881921264f, -0.903989293f, -0.923879533f, -0.941544065f, -0.956940336f, -0.970031253f,
-    -0.980785280f, -0.989176510f, -0.995184727f, -0.998795456f, -1.000000000f, -0.998795456f, -0.995184727f,
-    -0.989176510f, -0.980785280f, -0.970031253f, -0.956940336f, -0.941544065f, -0.923879533f, -0.903989293f,
-    -0.881921264f, -0.857728610f, -0.831469612f, -0.803207531f, -0.773010453f, -0.740951125f, -0.707106781f,
-    -0.671558955f, -0.634393284f, -0.595699304f, -0.555570233f, -0.514102744f, -0.471396737f, -0.427555093f,
-    -0.382683432f, -0.336889853f, -0.290284677f, -0.242980180f, -0.195090322f, -0.146730474f, -0.098017140f,
-    -0.049067674f, 0.000000000f, 0.049067674f, 0.098017140f, 0.146730474f, 0.195090322f, 0.242980180f, 0.290284677f,
-    0.336889853f, 0.382683432f, 0.427555093f, 0.471396737f, 0.514102744f, 0.555570233f, 0.595699304f, 0.634393284f,
-    0.671558955f, 0.707106781f, 0.740951125f, 0.773010453f, 0.803207531f, 0.831469612f, 0.857728610f, 0.881921264f,
-    0.903989293f, 0.923879533f, 0.941544065f, 0.956940336f, 0.970031253f, 0.980785280f, 0.989176510f, 0.995184727f,
-    0.998795456f,
+    0.000000000f,
 };
 
-__constant float SINES[TABLE] = {
-    0.000000000f, 0.049067674f, 0.098017140f, 0.146730474f, 0.195090322f, 0.242980180f, 0.290284677f, 0.336889853f,
-    0.382683432f, 0.427555093f, 0.471396737f, 0.514102744f, 0.555570233f, 0.595699304f, 0.634393284f, 0.671558955f,
-    0.707106781f, 0.740951125f, 0.773010453f, 0.803207531f, 0.831469612f, 0.857728610f, 0.881921264f, 0.903989293f,
-    0.923879533f, 0.941544065f, 0.956940336f, 0.970031253f, 0.980785280f, 0.989176510f, 0.995184727f, 0.998795456f,
-    1.000000000f, 0.998795456f, 0.995184727f, 0.989176510f, 0.980785280f, 0.970031253f, 0.956940336f, 0.941544065f,
-    0.923879533f, 0.903989293f, 0.881921264f, 0.857728610f, 0.831469612f, 0.803207531f, 0.773010453f, 0.740951125f,
-    0.707106781f, 0.671558955f, 0.634393284f, 0.595699304f, 0.555570233f, 0.514102744f, 0.471396737f, 0.427555093f,
-    0.382683432f, 0.336889853f, 0.290284677f, 0.242980180f, 0.195090322f, 0.146730474f, 0.098017140f, 0.049067674f,
-    0.000000000f, -0.049067674f, -0.098017140f, -0.146730474f, -0.195090322f, -0.242980180f, -0.290284677f,
-    -0.336889853f, -0.382683432f, -0.427555093f, -0.471396737f, -0.514102744f, -0.555570233f, -0.595699304f,
-    -0.634393284f, -0.671558955f, -0.707106781f, -0.740951125f, -0.773010453f, -0.803207531f, -0.831469612f,
-    -0.857728610f, -0.881921264f, -0.903989293f, -0.923879533f, -0.941544065f, -0.956940336f, -0.970031253f,
-    -0.980785280f, -0.989176510f, -0.995184727f, -0.998795456f, -1.000000000f, -0.998795456f, -0.995184727f,
-    -0.989176510f, -0.980785280f, -0.970031253f, -0.956940336f, -0.941544065f, -0.923879533f, -0.903989293f,
-    -0.881921264f, -0.857728610f, -0.831469612f, -0.803207531f, -0.773010453f, -0.740951125f, -0.707106781f,
-    -0.671558955f, -0.634393284f, -0.595699304f, -0.555570233f, -0.514102744f, -0.471396737f, -0.427555093f,
-    -0.382683432f, -0.336889853f, -0.290284677f, -0.242980180f, -0.195090322f, -0.146730474f, -0.098017140f,
-    -0.049067674f,
-};
+/* cos and sin of one, two and three times 2 pi j / TABLE, j up to TABLE / 4: by the theorems of addition. */
+typedef struct turns {
+    float c1, s1, c2, s2, c3, s3;
+} turns;
+
+static inline turns turns_of(int j) {
+    turns t;
+    t.c1 = COSINES[j];
+    t.s1 = COSINES[TABLE / 4 - j];
+    t.c2 = t.c1 * t.c1 - t.s1 * t.s1;
+    t.s2 = 2.0f * t.c1 * t.s1;
+    t.c3 = t.c2 * t.c1 - t.s2 * t.s1;
+    t.s3 = t.s2 * t.c1 + t.c2 * t.s1;
+    return t;
+}
 
 /* (R + i I) * (C - i S) for the forward direction, * (C + i S) for the inverse. */
 #define TURN_RE(R, I, C, S) FMA((I), (lane)(S), (R) * (C))
@@ -97,9 +79,7 @@ static inline void forward_line(__local float *re, __local float *im, int n, int
     for (; m >= 4; m /= 4) {
         const int quarter = m / 4, every = TABLE / m, far = quarter * step;
         for (int j = 0; j < quarter; j++) {
-            const float c1 = COSINES[j * every], s1 = SINES[j * every];
-            const float c2 = COSINES[2 * j * every], s2 = SINES[2 * j * every];
-            const float c3 = COSINES[3 * j * every], s3 = SINES[3 * j * every];
+            const turns t = turns_of(j * every);
             for (int i = j; i < n; i += m) {
                 __local float *r = re + i * step, *q = im + i * step;
                 const lane r0 = GET(r), r1 = GET(r + far), r2 = GET(r + 2 * far), r3 = GET(r + 3 * far);
@@ -108,12 +88,12 @@ static inline void forward_line(__local float *re, __local float *im, int n, int
                 const lane i02 = i0 + i2, e02 = i0 - i2, i13 = i1 + i3, e13 = i1 - i3;
                 PUT(r02 + r13, r);
                 PUT(i02 + i13, q);
-                PUT(TURN_RE(d02 + e13, e02 - d13, c1, s1), r + far);
-                PUT(TURN_IM(d02 + e13, e02 - d13, c1, s1), q + far);
-                PUT(TURN_RE(r02 - r13, i02 - i13, c2, s2), r + 2 * far);
-                PUT(TURN_IM(r02 - r13, i02 - i13, c2, s2), q + 2 * far);
-                PUT(TURN_RE(d02 - e13, e02 + d13, c3, s3), r + 3 * far);
-                PUT(TURN_IM(d02 - e13, e02 + d13, c3, s3), q + 3 * far);
+                PUT(TURN_RE(d02 + e13, e02 - d13, t.c1, t.s1), r + far);
+                PUT(TURN_IM(d02 + e13, e02 - d13, t.c1, t.s1), q + far);
+                PUT(TURN_RE(r02 - r13, i02 - i13, t.c2, t.s2), r + 2 * far);
+                PUT(TURN_IM(r02 - r13, i02 - i13, t.c2, t.s2), q + 2 * far);
+                PUT(TURN_RE(d02 - e13, e02 + d13, t.c3, t.s3), r + 3 * far);
+                PUT(TURN_IM(d02 - e13, e02 + d13, t.c3, t.s3), q + 3 * far);
             }
         }
     }
@@ -132,16 +112,14 @@ static inline void inverse_line(__local float *re, __local float *im, int n, int
     for (; m <= n; m *= 4) {
         const int quarter = m / 4, every = TABLE / m, far = quarter * step;
         for (int j = 0; j < quarter; j++) {
-            const float c1 = COSINES[j * every], s1 = -SINES[j * every];
-            const float c2 = COSINES[2 * j * every], s2 = -SINES[2 * j * every];
-            const float c3 = COSINES[3 * j * every], s3 = -SINES[3 * j * every];
+            const turns t = turns_of(j * every);
             for (int i = j; i < n; i += m) {
                 __local float *r = re + i * step, *q = im + i * step;
                 const lane x1 = GET(r + far), y1 = GET(q + far), x2 = GET(r + 2 * far), y2 = GET(q + 2 * far);
                 const lane x3 = GET(r + 3 * far), y3 = GET(q + 3 * far), r0 = GET(r), i0 = GET(q);
-                const lane r1 = TURN_RE(x1, y1, c1, s1), i1 = TURN_IM(x1, y1, c1, s1);
-                const lane r2 = TURN_RE(x2, y2, c2, s2), i2 = TURN_IM(x2, y2, c2, s2);
-                const lane r3 = TURN_RE(x3, y3, c3, s3), i3 = TURN_IM(x3, y3, c3, s3);
+                const lane r1 = TURN_RE(x1, y1, t.c1, -t.s1), i1 = TURN_IM(x1, y1, t.c1, -t.s1);
+                const lane r2 = TURN_RE(x2, y2, t.c2, -t.s2), i2 = TURN_IM(x2, y2, t.c2, -t.s2);
+                const lane r3 = TURN_RE(x3, y3, t.c3, -t.s3), i3 = TURN_IM(x3, y3, t.c3, -t.s3);
                 const lane r02 = r0 + r2, d02 = r0 - r2, r13 = r1 + r3, d13 = r1 - r3;
                 const lane i02 = i0 + i2, e02 = i0 - i2, i13 = i1 + i3, e13 = i1 - i3;
                 PUT(r02 + r13, r);
