@@ -134,6 +134,7 @@ typedef enum clade_fill {
     CLADE_FILL_DISTINCT,     /* every element differs from every other by at least 0.01: for max */
     CLADE_FILL_NONZERO,      /* 0.1 <= |x| < 1 */
     CLADE_FILL_SMALL,        /* [-1/32, 1/32): weights that are applied again and again */
+    CLADE_FILL_EQUALS,       /* -1, -0.5, 0, 0.5 or 1: many are equal, so that finite differences say nothing */
     CLADE_FILL_LABELS,       /* int32 in 0 .. label_bound - 1 */
     CLADE_FILL_RANDOM_STATE, /* int32 (8): the run's seed, step and first sample (ops/draws.h) */
 } clade_fill;
@@ -171,6 +172,10 @@ typedef struct clade_op {
     void (*reference)(const clade_node *node, const clade_tensor in[], clade_tensor out[]);
     /* Element ELEMENT of output 0 alone, OUT giving its sizes: for checks by samples. NULL: only as a whole. */
     double (*reference_at)(const clade_node *node, const clade_tensor in[], const clade_tensor *out, int64_t element);
+    /* An integer that int32 input INPUT may hold at ELEMENT of SITE where it chooses or counts (a place, a class, a length),
+     * picked by RANDOM; -1 where its integers are values like others. NULL: of no input does it say. For checks at sizes
+     * that no case has. */
+    int64_t (*sample)(const clade_site *site, uint32_t input, int64_t element, uint32_t random);
     /* For rows with a tail: which of its inputs is the tail's first (0: no tail), and where in the attributes it is. */
     int tail_input;
     size_t tail_offset;

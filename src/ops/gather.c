@@ -313,6 +313,14 @@ static const clade_implementation *const gather_gradient_implementations[] = {
     NULL,
 };
 
+/* A place along the axis of x, or of its gradient. */
+static int64_t sample(const clade_site *site, uint32_t input, int64_t element, uint32_t random) {
+    (void)element;
+    const gather_attributes *a = site->node->attributes;
+    const clade_array *x = site->node->op == &clade_op_gather ? &site->in[0] : &site->out[0];
+    return input == 1 ? random % x->size[a->axis] : -1;
+}
+
 /* ---- cases ---- */
 
 #define LIST(...)                                                                                                      \
@@ -359,6 +367,7 @@ const clade_op clade_op_gather = {
     .infer = infer_gather,
     .gradient = gradient_gather,
     .reference = reference_gather,
+    .sample = sample,
     .flops = flops_gather,
     .implementations = gather_implementations,
     .cases = gather_cases,
@@ -374,6 +383,7 @@ const clade_op clade_op_gather_gradient = {
     .infer = infer_gather_gradient,
     .gradient = gradient_gather_gradient,
     .reference = reference_gather_gradient,
+    .sample = sample,
     .flops = flops_gather_gradient,
     .implementations = gather_gradient_implementations,
     .cases = gather_gradient_cases,

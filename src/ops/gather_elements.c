@@ -205,6 +205,13 @@ static const clade_implementation *const scatter_implementations[] = {
     NULL,
 };
 
+/* A place along the axis. */
+static int64_t sample(const clade_site *site, uint32_t input, int64_t element, uint32_t random) {
+    (void)element;
+    const elements_attributes *a = site->node->attributes;
+    return input == 1 ? random % site->in[0].size[a->axis] : -1;
+}
+
 /* ---- cases ---- */
 
 #define LIST(...)                                                                                                      \
@@ -253,8 +260,8 @@ static const clade_case scatter_cases[] = {
     {                                                                                                                  \
         .name = NAME, .onnx = ONNX, .attributes = schema, .attributes_size = sizeof(elements_attributes),              \
         .input_minimum = INPUTS, .input_maximum = INPUTS, .outputs = 1, .infer = infer_##WHAT##_elements,              \
-        .gradient = gradient_##WHAT##_elements, .reference = reference_##WHAT##_elements, .flops = flops,              \
-        .implementations = WHAT##_implementations, .cases = CASES                                                      \
+        .gradient = gradient_##WHAT##_elements, .reference = reference_##WHAT##_elements, .sample = sample,            \
+        .flops = flops, .implementations = WHAT##_implementations, .cases = CASES                                      \
     }
 
 const clade_op clade_op_gather_elements = ROW("gather_elements", "GatherElements", 2, gather, gather_cases);

@@ -226,6 +226,13 @@ static const clade_implementation *const scatter_nd_implementations[] = {
     NULL,
 };
 
+/* A place along the axis that the element's place in its tuple says. */
+static int64_t sample(const clade_site *site, uint32_t input, int64_t element, uint32_t random) {
+    const tuples_attributes *a = site->node->attributes;
+    const clade_array *index = &site->in[1];
+    return input == 1 ? random % site->in[0].size[a->batch + element % index->size[index->rank - 1]] : -1;
+}
+
 /* ---- cases ---- */
 
 #define LIST(...)                                                                                                      \
@@ -273,7 +280,7 @@ static const clade_case scatter_nd_cases[] = {
     {                                                                                                                  \
         .name = NAME, .onnx = ONNX, .attributes = schema, .attributes_size = sizeof(tuples_attributes),                \
         .input_minimum = INPUTS, .input_maximum = INPUTS, .outputs = 1, .infer = infer_##WHAT,                         \
-        .gradient = gradient_##WHAT, .reference = reference_##WHAT, .flops = flops,                                    \
+        .gradient = gradient_##WHAT, .reference = reference_##WHAT, .sample = sample, .flops = flops,                  \
         .implementations = WHAT##_implementations, .cases = WHAT##_cases                                               \
     }
 

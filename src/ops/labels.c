@@ -342,6 +342,13 @@ static const clade_implementation *const correct_implementations[] = {
     NULL,
 };
 
+/* A class, of those of x or as many as the attributes say. */
+static int64_t sample(const clade_site *site, uint32_t input, int64_t element, uint32_t random) {
+    (void)element;
+    const attributes *a = site->node->attributes;
+    return random % (input == 1 ? site->in[0].size[1] : a->classes);
+}
+
 /* ---- cases ---- */
 
 #define LABELS CLADE_FILL_LABELS
@@ -433,7 +440,7 @@ static const clade_case correct_cases[] = {
     {                                                                                                                  \
         .name = NAME, .onnx = ONNX, .attributes = SCHEMA, .attributes_size = sizeof(attributes),                       \
         .input_minimum = LEAST, .input_maximum = MOST, .outputs = 1, .infer = infer_##WHAT, .gradient = GRADIENT,      \
-        .reference = reference_##WHAT, .implementations = IMPLEMENTATIONS, .cases = WHAT##_cases                       \
+        .reference = reference_##WHAT, .sample = sample, .implementations = IMPLEMENTATIONS, .cases = WHAT##_cases     \
     }
 
 const clade_op clade_op_negative_log_likelihood =

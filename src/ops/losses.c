@@ -360,6 +360,12 @@ static const clade_implementation *const implementations[] = {
     NULL,
 };
 
+/* A class. */
+static int64_t sample(const clade_site *site, uint32_t input, int64_t element, uint32_t random) {
+    (void)input, (void)element;
+    return random % site->in[0].size[1];
+}
+
 /* ---- cases ---- */
 
 #define LIST(...)                                                                                                      \
@@ -413,7 +419,8 @@ static const clade_case gradient_cases[] = { CASES(BACKWARD){ .name = NULL } };
     {                                                                                                                  \
         .name = NAME, .onnx = ONNX, .attributes = schema, .attributes_size = sizeof(attributes),                       \
         .input_minimum = INPUTS, .input_maximum = (INPUTS) + 1, .outputs = 1, .infer = INFER, .gradient = GRADIENT,    \
-        .reference = REFERENCE, .flops = flops, .implementations = implementations, .cases = CASE_LIST                 \
+        .reference = REFERENCE, .sample = sample, .flops = flops, .implementations = implementations,                  \
+        .cases = CASE_LIST                                                                                             \
     }
 
 const clade_op clade_op_softmax_cross_entropy =

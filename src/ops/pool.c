@@ -366,13 +366,29 @@ static const clade_case lp_cases[] = {
     { .name = NULL },
 };
 
+/* A winner of the element's window, as far as that lies in the plane of x. */
+static int64_t sample(const clade_site *site, uint32_t input, int64_t element, uint32_t random) {
+    const clade_pool_attributes *a = site->node->attributes;
+    const clade_array *where = &site->in[input];
+    const clade_array *x = site->node->op == &clade_op_max_pool_pick ? &site->in[1] : &site->out[0];
+    const int64_t at[2] = { element / where->size[3] % where->size[2], element % where->size[3] };
+    const int64_t cell[2] = { random % a->kernel[0], random / 65536 % a->kernel[1] };
+    int64_t place[2];
+    for (int i = 0; i < 2; i++) {
+        place[i] = at[i] * a->stride[i] - a->pad[i] + cell[i] * a->dilation[i];
+        if (place[i] < 0) place[i] = 0;
+        if (place[i] >= x->size[2 + i]) place[i] = x->size[2 + i] - 1;
+    }
+    return place[0] * x->size[3] + place[1];
+}
+
 /* ---- the rows ---- */
 
 #define ROW(NAME, ONNX, SCHEMA, INPUTS, OUTPUTS, INFER, GRADIENT, REFERENCE, IMPLEMENTATIONS, CASES)                   \
     {                                                                                                                  \
         .name = NAME, .onnx = ONNX, .attributes = SCHEMA, .attributes_size = sizeof(clade_pool_attributes),            \
         .input_minimum = INPUTS, .input_maximum = INPUTS, .outputs = OUTPUTS, .infer = INFER, .gradient = GRADIENT,    \
-        .reference = REFERENCE, .flops = flops, .implementations = IMPLEMENTATIONS, .cases = CASES                     \
+        .reference = REFERENCE, .sample = sample, .flops = flops, .implementations = IMPLEMENTATIONS, .cases = CASES   \
     }
 
 const clade_op clade_op_max_pool = ROW("max_pool", "MaxPool", max_schema, 1, 2, infer_max, gradient_max,

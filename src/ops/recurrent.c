@@ -150,6 +150,11 @@ bool clade_recurrent_infer(const clade_node *node, clade_type out[], clade_text 
     return true;
 }
 
+int64_t clade_recurrent_sample(const clade_site *site, uint32_t input, int64_t element, uint32_t random) {
+    (void)input, (void)element;
+    return random % (site->in[0].size[0] + 1);
+}
+
 double clade_recurrent_flops(const clade_site *site) {
     const clade_recurrent_place p = clade_recurrent_place_of(site->node);
     const clade_recurrent_sizes s = clade_recurrent_sizes_of(site->in[0].size, site->in[1].size);

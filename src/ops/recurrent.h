@@ -71,6 +71,8 @@ bool clade_recurrent_inference(clade_rewrite *rewrite, const clade_node *node, c
 void clade_recurrent_reference(const clade_node *node, const clade_tensor in[], clade_tensor out[]);
 void clade_recurrent_reference_backward(const clade_node *node, const clade_tensor in[], clade_tensor out[]);
 double clade_recurrent_flops(const clade_site *site);
+/* A length. */
+int64_t clade_recurrent_sample(const clade_site *site, uint32_t input, int64_t element, uint32_t random);
 extern const clade_implementation *const clade_recurrent_implementations[];
 extern const clade_implementation *const clade_recurrent_gradient_implementations[];
 

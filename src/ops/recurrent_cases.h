@@ -58,15 +58,15 @@
         .name = NAME, .onnx = ONNX, .attributes = clade_recurrent_schema,                                              \
         .attributes_size = sizeof(clade_recurrent_attributes), .input_minimum = LEAST, .input_maximum = MOST,          \
         .infer = clade_recurrent_infer, .gradient = clade_recurrent_gradient, .inference = clade_recurrent_inference,  \
-        .reference = clade_recurrent_reference, .flops = clade_recurrent_flops,                                        \
+        .reference = clade_recurrent_reference, .sample = clade_recurrent_sample, .flops = clade_recurrent_flops,      \
         .implementations = clade_recurrent_implementations, .cases = CASES,                                            \
     }
 #define CLADE_RECURRENT_GRADIENT_ROW(NAME, LEAST, MOST, CASES)                                                         \
     {                                                                                                                  \
         .name = NAME, .attributes = clade_recurrent_schema, .attributes_size = sizeof(clade_recurrent_attributes),     \
         .input_minimum = LEAST, .input_maximum = MOST, .infer = clade_recurrent_infer,                                 \
-        .reference = clade_recurrent_reference_backward, .flops = clade_recurrent_flops,                               \
-        .implementations = clade_recurrent_gradient_implementations, .cases = CASES,                                   \
+        .reference = clade_recurrent_reference_backward, .sample = clade_recurrent_sample,                             \
+        .flops = clade_recurrent_flops, .implementations = clade_recurrent_gradient_implementations, .cases = CASES,   \
     }
 
 #endif

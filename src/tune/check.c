@@ -149,7 +149,27 @@ static clade_status allocate(clade_context *context, clade_tensor *tensor) {
     return clade_fail_memory(context, (size_t)tensor->count * sizeof(double), "a check's array");
 }
 
-/* As the row's first case fills them; integers that count or choose are zeros, which is always in range. */
+/* How many integers, from 0 on, the cases of OP take as values; for a row of moves, whose cases have none, some. */
+static uint32_t values_of(const clade_op *op) {
+    int64_t fewest = 100;
+    for (const clade_case *one = op->cases; one != NULL && one->name != NULL; one++)
+        if (one->label_bound > 0 && one->label_bound < fewest) fewest = one->label_bound;
+    return (uint32_t)fewest;
+}
+
+/* Integers: those that the row may choose or count by at these sizes, else values. */
+static void fill_integers(const clade_site *site, uint32_t input, const char *name, clade_tensor *tensor) {
+    const clade_op *op = site->node->op;
+    const uint32_t values = values_of(op);
+    clade_random random = clade_random_stream(1, name, 0);
+    for (int64_t e = 0; e < tensor->count; e++) {
+        const uint32_t drawn = clade_random_u32(&random);
+        const int64_t sample = op->sample != NULL ? op->sample(site, input, e, drawn) : -1;
+        tensor->data[e] = sample >= 0 ? (double)sample : (double)(drawn % values);
+    }
+}
+
+/* As the row's first case fills them, apart from integers. */
 static clade_status fill_inputs(const clade_site *site, tensors *t) {
     const clade_op *op = site->node->op;
     const clade_case *one = op->cases;
@@ -159,9 +179,12 @@ static clade_status fill_inputs(const clade_site *site, tensors *t) {
         snprintf(name, sizeof name, "check %u", i);
         t->in[i] = shape_of(&site->in[i]);
         clade_fill fill = one != NULL && (int)i < one->input_count ? one->fill[i] : CLADE_FILL_UNIFORM;
-        if (site->in[i].dtype == CLADE_I32 && fill != CLADE_FILL_RANDOM_STATE) fill = CLADE_FILL_LABELS;
         status = allocate(t->context, &t->in[i]);
-        if (status == CLADE_OK) status = clade_fill_array(t->context, fill, 1, name, 1, t->in[i].data, t->in[i].count);
+        if (status != CLADE_OK) break;
+        if (site->in[i].dtype == CLADE_I32 && fill != CLADE_FILL_RANDOM_STATE)
+            fill_integers(site, i, name, &t->in[i]);
+        else
+            status = clade_fill_array(t->context, fill, 1, name, 1, t->in[i].data, t->in[i].count);
     }
     return status;
 }

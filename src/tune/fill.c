@@ -27,6 +27,8 @@ static double draw(clade_random *random, clade_fill fill, int64_t label_bound) {
         return u < 0.5 ? -0.1 - 1.8 * u : 0.1 + 1.8 * (u - 0.5);
     case CLADE_FILL_SMALL:
         return (2.0 * u - 1.0) / 32;
+    case CLADE_FILL_EQUALS:
+        return floor(5.0 * u) / 2 - 1;
     case CLADE_FILL_LABELS:
         return floor(u * (double)(label_bound > 0 ? label_bound : 1));
     default:

@@ -1,6 +1,8 @@
 /* Checks by samples on real rows: large sites are cut in size and still find a kernel that is off in a corner. */
 #include "support/device.h"
 
+#include "clade/ops.h"
+#include "exec/cases.h"
 #include "ops/convolution.h"
 #include "ops/matmul.h"
 #include "tune/check.h"
@@ -114,6 +116,61 @@ static void test_one_wrong_corner_is_found_also_in_a_cut_site(void **state) {
     }
 }
 
+/* A gather that takes the first place whatever the index says: right where all indices are 0. */
+static clade_status record_the_first(const clade_site *site, clade_commands *commands) {
+    static const char source[] = "kernel void first(global float *x, global float *y, int inner) { y[get_global_id(0)] "
+                                 "= x[get_global_id(0) % inner]; }";
+    const clade_argument arguments[] = { clade_buffer_argument(site->in[0].buffer),
+                                         clade_buffer_argument(site->out[0].buffer),
+                                         clade_int_argument(site->in[0].size[1]) };
+    return clade_commands_launch(commands, &(clade_launch){ .source = source,
+                                                            .title = "first",
+                                                            .kernel = "first",
+                                                            .label = site->label,
+                                                            .global = { (size_t)site->out[0].count, 1 },
+                                                            .local = { 1, 1 },
+                                                            .arguments = arguments,
+                                                            .argument_count = 3 });
+}
+
+static void test_indices_are_filled_with_more_than_zeros(void **state) {
+    graph_fixture *f = *state;
+    const clade_implementation first = { .name = "first", .record = record_the_first };
+    clade_value x = clade_input(f->graph, "x", CLADE_F32, clade_shape(50, 6));
+    clade_value index = clade_input(f->graph, "index", CLADE_I32, clade_shape(9));
+    clade_value y = clade_gather(x, index, 0);
+    clade_site site;
+    clade_check check;
+    assert_good(f->context, clade_trial_site(f->device, clade_value_node(y), (clade_binding){ 1, 1 }, &site));
+    assert_good(f->context, clade_check_choice(&site, (clade_choice){ &first, 0 }, CLADE_CHECK_QUICK, &check));
+    assert_false(check.passed);
+    passes(f, y, (clade_binding){ 1, 1 }, CLADE_CHECK_QUICK);
+}
+
+/* Every implementation that competes with another, at the sizes of its row's cases. */
+static void check_row(graph_fixture *f, const clade_op *op) {
+    for (const clade_case *one = op->cases; one != NULL && one->name != NULL; one++) {
+        clade_case_graph built;
+        clade_site site;
+        char why[128];
+        assert_good(f->context, clade_case_build(f->context, op, one, &built));
+        assert_good(f->context, clade_trial_site(f->device, clade_value_node(built.y), built.binding, &site));
+        for (const clade_implementation *const *list = op->implementations; *list != NULL; list++) {
+            clade_check check;
+            if ((*list)->applicable != NULL && !(*list)->applicable(&site, why)) continue;
+            assert_good(f->context, clade_check_choice(&site, (clade_choice){ *list, 0 }, CLADE_CHECK_QUICK, &check));
+            if (!check.passed) fail_msg("%s %s, %s: %s", op->name, (*list)->name, one->name, check.why);
+        }
+        clade_graph_free(built.graph);
+    }
+}
+
+static void test_all_that_choose_by_integers_pass(void **state) {
+    graph_fixture *f = *state;
+    for (const clade_op *const *row = clade_op_table; *row != NULL; row++)
+        if ((*row)->sample != NULL) check_row(f, *row);
+}
+
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, open_graph_fixture, close_graph_fixture)
 
 int main(void) {
@@ -122,6 +179,8 @@ int main(void) {
         TEST(test_convolutions_and_their_gradients_pass_whole_and_cut),
         TEST(test_rows_without_single_elements_pass_with_a_smaller_batch),
         TEST(test_one_wrong_corner_is_found_also_in_a_cut_site),
+        TEST(test_indices_are_filled_with_more_than_zeros),
+        TEST(test_all_that_choose_by_integers_pass),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
