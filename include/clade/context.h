@@ -52,8 +52,8 @@ typedef struct clade_context_options {
 CLADE_API clade_context *clade_context_new(const clade_context_options *options);
 CLADE_API void clade_context_free(clade_context *context);
 
-/* The words of the latest failure: one line that says what was wrong and what to do. "" when nothing failed.
- * Owned by the context, valid until its next failure. */
+/* The words of the latest failure, on whichever thread: one line that says what was wrong and what to do. "" when nothing
+ * failed. Owned by the context, valid until its next failure. */
 CLADE_API const char *clade_error(const clade_context *context);
 
 /* "MAJOR.MINOR.PATCH". */

@@ -1,7 +1,7 @@
 /* The context: error text, log and allocator, shared by everything made from it.
  *
- * The error text is replaced as a whole under the lock, so that several threads may fail at once. The new text is
- * complete before the old one is freed: a message may quote clade_error(). */
+ * Several threads may fail at once: the texts of the latest failures are kept, each with the thread that it is of, so that
+ * one can still be read, or quoted by the next, while others fail. */
 #include "base/context.h"
 
 #include "base/thread.h"
@@ -10,11 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { KEPT_FAILURES = 16 };
+
+typedef struct failure {
+    char *text;           /* NULL: short_text holds it */
+    char short_text[256]; /* when memory is short for the text itself */
+    clade_thread thread;
+} failure;
+
 struct clade_context {
     clade_context_options options;
     clade_mutex lock;
-    char *error;           /* NULL: short_error holds the text */
-    char short_error[256]; /* when memory is short for the text itself */
+    /* Under the lock: */
+    failure failures[KEPT_FAILURES]; /* a ring */
+    uint64_t failed;                 /* failures so far */
     struct clade_opencl *opencl;
     void (*free_opencl)(struct clade_opencl *);
 };
@@ -45,15 +54,36 @@ clade_context *clade_context_new(const clade_context_options *options) {
 void clade_context_free(clade_context *context) {
     if (context == NULL) return;
     if (context->opencl != NULL) context->free_opencl(context->opencl);
-    clade_free(context, context->error);
+    for (size_t i = 0; i < KEPT_FAILURES; i++)
+        clade_free(context, context->failures[i].text);
     clade_mutex_destroy(&context->lock);
     clade_context_options options = context->options;
     options.reallocate(options.user, context, 0);
 }
 
+/* The words of the latest failure, or with OWN of the calling thread's latest where one is kept. */
+static const char *latest_words(clade_context *context, bool own) {
+    const char *words = "";
+    clade_mutex_lock(&context->lock);
+    const uint64_t kept = context->failed < KEPT_FAILURES ? context->failed : KEPT_FAILURES;
+    for (uint64_t back = 0; back < kept; back++) {
+        const failure *f = &context->failures[(context->failed - 1 - back) % KEPT_FAILURES];
+        const bool mine = clade_thread_is_caller(&f->thread);
+        if (back > 0 && !mine) continue;
+        words = f->text != NULL ? f->text : f->short_text;
+        if (!own || mine) break;
+    }
+    clade_mutex_unlock(&context->lock);
+    return words;
+}
+
 const char *clade_error(const clade_context *context) {
-    if (context == NULL) return "";
-    return context->error != NULL ? context->error : context->short_error;
+    /* The context is the caller's to change; only what this declaration promises is const. */
+    return context != NULL ? latest_words((clade_context *)(uintptr_t)context, false) : "";
+}
+
+const char *clade_error_here(clade_context *context) {
+    return latest_words(context, true);
 }
 
 const char *clade_version(void) {
@@ -88,20 +118,20 @@ static char *CLADE_PRINTF(2, 0) formatted(clade_context *context, const char *fo
 }
 
 clade_status clade_fail(clade_context *context, clade_status status, const char *format, ...) {
-    char short_text[sizeof context->short_error] = "";
+    failure now = { .thread = clade_thread_caller() };
     va_list arguments;
     va_start(arguments, format);
-    char *text = formatted(context, format, arguments);
+    now.text = formatted(context, format, arguments);
     va_end(arguments);
-    if (text == NULL) {
+    if (now.text == NULL) {
         va_start(arguments, format);
-        vsnprintf(short_text, sizeof short_text, format, arguments);
+        vsnprintf(now.short_text, sizeof now.short_text, format, arguments);
         va_end(arguments);
     }
     clade_mutex_lock(&context->lock);
-    char *old = context->error;
-    context->error = text;
-    memcpy(context->short_error, short_text, sizeof short_text);
+    failure *place = &context->failures[context->failed++ % KEPT_FAILURES];
+    char *old = place->text;
+    *place = now;
     clade_mutex_unlock(&context->lock);
     clade_free(context, old);
     return status;

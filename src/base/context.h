@@ -13,6 +13,9 @@ struct clade_opencl;
 /* Sets the context's error text (one line; may be called from any thread) and returns STATUS, so that a fault reads
  *     return clade_fail(context, CLADE_ERROR_INPUT, "%s: not an IDX file (magic 0x%08x)", path, magic); */
 clade_status clade_fail(clade_context *context, clade_status status, const char *format, ...) CLADE_PRINTF(3, 4);
+/* The words of the calling thread's latest failure, where it is among the last few of all; else clade_error(). They stay
+ * as they are until 16 more failures have come. */
+const char *clade_error_here(clade_context *context);
 /* The usual fault of an allocation of BYTES on the host, for WHAT ("the labels of mnist"). */
 clade_status clade_fail_memory(clade_context *context, size_t bytes, const char *what);
 

@@ -172,27 +172,36 @@ clade_status clade_file_write(clade_context *context, const char *path, const vo
     return status;
 }
 
+static clade_status append(clade_context *context, const char *path, const void *data, size_t bytes, const char *what) {
+    clade_status status = CLADE_OK;
+    struct stat before;
+    int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    if (file < 0 || fstat(file, &before) != 0) {
+        status = system_fault(context, errno, path, what);
+    } else if (!write_all(file, data, bytes)) {
+        int code = errno;
+        /* Half of it would spoil what is appended next. */
+        bool cut = ftruncate(file, before.st_size) == 0;
+        char whole[64];
+        snprintf(whole, sizeof whole, "%s%s", what, cut ? "" : " (part of it stays)");
+        status = system_fault(context, code, path, whole);
+    }
+    if (file >= 0 && close(file) != 0 && status == CLADE_OK) status = system_fault(context, errno, path, what);
+    return status;
+}
+
+clade_status clade_file_append(clade_context *context, const char *path, const void *data, size_t bytes) {
+    char what[48];
+    snprintf(what, sizeof what, "append %zu bytes", bytes);
+    return append(context, path, data, bytes, what);
+}
+
 clade_status clade_file_append_line(clade_context *context, const char *path, const char *line) {
     clade_text text = { .context = context };
     clade_text_add_bytes(&text, line, strlen(line));
     clade_text_add_bytes(&text, "\n", 1);
-    clade_status status = CLADE_OK;
-    if (text.failed) {
-        clade_text_free(&text);
-        return clade_fail_memory(context, strlen(line), path);
-    }
-    struct stat before;
-    int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-    if (file < 0 || fstat(file, &before) != 0) {
-        status = system_fault(context, errno, path, "append a line");
-    } else if (!write_all(file, text.data, text.length)) {
-        int code = errno;
-        /* Half a line would spoil the next one. */
-        bool cut = ftruncate(file, before.st_size) == 0;
-        status = system_fault(context, code, path, cut ? "append a line" : "append a line (part of it stays)");
-    }
-    if (file >= 0 && close(file) != 0 && status == CLADE_OK)
-        status = system_fault(context, errno, path, "append a line");
+    clade_status status = text.failed ? clade_fail_memory(context, strlen(line), path)
+                                      : append(context, path, text.data, text.length, "append a line");
     clade_text_free(&text);
     return status;
 }

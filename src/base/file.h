@@ -11,7 +11,9 @@ clade_status clade_file_read(clade_context *context, const char *path, size_t li
 bool clade_file_exists(const char *path);
 bool clade_file_is_folder(const char *path);
 clade_status clade_file_write(clade_context *context, const char *path, const void *data, size_t bytes);
-/* Appends and flushes one line (a newline is added). */
+/* Appends all of BYTES, or leaves the file as it was; makes it if absent. */
+clade_status clade_file_append(clade_context *context, const char *path, const void *data, size_t bytes);
+/* The same with one line (a newline is added). */
 clade_status clade_file_append_line(clade_context *context, const char *path, const char *line);
 clade_status clade_file_remove(clade_context *context, const char *path); /* absent is fine */
 /* Makes a folder and its parents. */

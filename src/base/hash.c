@@ -1,4 +1,4 @@
-/* SHA-256 by libmd, FNV-1a (Fowler, Noll, Vo) by hand. */
+/* SHA-256 by libmd, FNV-1a (Fowler, Noll, Vo) and CRC-32C by hand. */
 #include "base/hash.h"
 
 #include <string.h>
@@ -37,4 +37,16 @@ uint64_t clade_hash_text(const char *text) {
         hash *= UINT64_C(0x100000001b3);
     }
     return hash;
+}
+
+uint32_t clade_crc32c(const void *data, size_t bytes) {
+    const uint32_t reflected = UINT32_C(0x82f63b78);
+    const uint8_t *at = data;
+    uint32_t crc = UINT32_MAX;
+    for (size_t i = 0; i < bytes; i++) {
+        crc ^= at[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc & 1 ? crc >> 1 ^ reflected : crc >> 1;
+    }
+    return ~crc;
 }

@@ -1,4 +1,5 @@
-/* Hashes: SHA-256 (FIPS 180-4, through libmd) for cache keys and weights, FNV-1a for names. */
+/* Hashes: SHA-256 (FIPS 180-4, through libmd) for cache keys and weights, FNV-1a for names, CRC-32C for
+ * records of files. */
 #ifndef CLADE_BASE_HASH_H
 #define CLADE_BASE_HASH_H
 
@@ -20,5 +21,8 @@ void clade_sha256_finish_hex(clade_sha256 *hash, char hex[65]);
 
 /* FNV-1a, 64 bit, of a zero-terminated text. */
 uint64_t clade_hash_text(const char *text);
+
+/* CRC-32C (Castagnoli's polynomial 0x1edc6f41, reflected; RFC 3720, appendix B.4). */
+uint32_t clade_crc32c(const void *data, size_t bytes);
 
 #endif

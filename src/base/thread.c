@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -20,6 +21,14 @@ clade_status clade_thread_start(clade_context *context, clade_thread *thread, vo
 
 void clade_thread_join(clade_thread *thread) {
     pthread_join(thread->handle, NULL);
+}
+
+clade_thread clade_thread_caller(void) {
+    return (clade_thread){ pthread_self() };
+}
+
+bool clade_thread_is_caller(const clade_thread *thread) {
+    return pthread_equal(thread->handle, pthread_self()) != 0;
 }
 
 typedef struct sharing {
@@ -69,6 +78,22 @@ void clade_mutex_unlock(clade_mutex *mutex) {
     pthread_mutex_unlock(&mutex->handle);
 }
 
+void clade_shared_lock_init(clade_shared_lock *lock) {
+    pthread_rwlock_init(&lock->handle, NULL);
+}
+void clade_shared_lock_destroy(clade_shared_lock *lock) {
+    pthread_rwlock_destroy(&lock->handle);
+}
+void clade_shared_lock_together(clade_shared_lock *lock) {
+    pthread_rwlock_rdlock(&lock->handle);
+}
+void clade_shared_lock_alone(clade_shared_lock *lock) {
+    pthread_rwlock_wrlock(&lock->handle);
+}
+void clade_shared_lock_leave(clade_shared_lock *lock) {
+    pthread_rwlock_unlock(&lock->handle);
+}
+
 void clade_condition_init(clade_condition *condition) {
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -102,10 +127,27 @@ void clade_condition_signal_all(clade_condition *condition) {
     pthread_cond_broadcast(&condition->handle);
 }
 
-double clade_clock_seconds(void) {
+static double seconds_of(clockid_t clock) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+double clade_clock_seconds(void) {
+    return seconds_of(CLOCK_MONOTONIC);
+}
+
+double clade_clock_since_1970(void) {
+    return seconds_of(CLOCK_REALTIME);
+}
+
+void clade_sleep(double seconds) {
+    const double whole = floor(seconds);
+    const struct timespec time = { .tv_sec = (time_t)whole, .tv_nsec = (long)((seconds - whole) * 1e9) };
+    if (seconds > 0)
+        nanosleep(&time, NULL);
+    else
+        sched_yield();
 }
 
 /* A signal belongs to the process, so this one flag is the process's too. */
