@@ -16,6 +16,17 @@ set(clade_dependencies PkgConfig::CJSON PkgConfig::MD PkgConfig::PROTOBUF_C PkgC
     ZLIB::ZLIB Threads::Threads m ${CMAKE_DL_LIBS})
 set(clade_dependency_names cjson md protobuf-c jpeg png z pthread m ${CMAKE_DL_LIBS})
 
+# MPI joins several machines; without it Clade trains on one.
+option(CLADE_MPI "Train on several machines through MPI, when Open MPI is found" ON)
+pkg_check_modules(MPI QUIET IMPORTED_TARGET ompi-c)
+set(clade_has_mpi FALSE)
+if(CLADE_MPI AND MPI_FOUND)
+    set(clade_has_mpi TRUE)
+    list(APPEND clade_dependencies PkgConfig::MPI)
+    list(APPEND clade_dependency_names mpi)
+endif()
+message(STATUS "Training on several machines, by MPI: ${clade_has_mpi}")
+
 # The OpenCL loader and CLBlast are opened at run time: only their headers are needed here.
 find_path(CLADE_OPENCL_INCLUDE CL/cl.h)
 find_path(CLADE_CLBLAST_INCLUDE clblast_c.h)

@@ -5,7 +5,7 @@
 #   command:NAME   a program on the PATH        library:FILE   a shared library the loader knows
 #   file:PATH      a file
 #   header:FILE    a C header                   icd:           any OpenCL driver
-#   fuzzer:        clang links libFuzzer
+#   fuzzer:        clang links libFuzzer        package:NAME   a package that pkg-config knows
 needs='
 build command:gcc                gcc               gcc                   gcc
 build header:stdio.h             libc6-dev         glibc-devel           glibc
@@ -28,6 +28,8 @@ build file:/usr/include/onnx/onnx.proto libonnx-dev onnx-devel         onnx
 check command:clang              clang             clang                 clang
 check fuzzer:                    libclang-rt-dev   compiler-rt           compiler-rt
 check command:clang-format-14    clang-format-14   clang-tools-extra     clang
+check package:ompi-c             libopenmpi-dev    openmpi-devel         openmpi
+check command:mpirun             openmpi-bin       openmpi               openmpi
 vendors command:clang-15         clang-15          clang                 clang
 vendors command:llvm-spirv-15    llvm-spirv-15     spirv-llvm-translator spirv-llvm-translator
 vendors command:spirv-val        spirv-tools       spirv-tools           spirv-tools
@@ -42,6 +44,7 @@ present() {
     command:*) command -v "$what" > /dev/null ;;
     file:*) [ -f "$what" ] ;;
     header:*) echo "#include <$what>" | cc -x c -E - > /dev/null 2>&1 ;;
+    package:*) pkg-config --exists "$what" 2> /dev/null ;;
     library:*) PATH=$PATH:/sbin:/usr/sbin ldconfig -p | grep -q "$what" ;;
     icd:*) [ -n "${OCL_ICD_VENDORS:-}" ] || ls /etc/OpenCL/vendors/*.icd > /dev/null 2>&1 ;;
     fuzzer:*)
