@@ -36,7 +36,8 @@ typedef struct clade_onnx_options {
     size_t size;                        /* sizeof(clade_onnx_options) */
     const clade_onnx_binding *bindings; /* an open first size is N by default; any other must be given here */
     size_t binding_count;
-    bool frozen; /* the file's weights are not to be trained */
+    bool frozen;     /* the file's weights are not to be trained */
+    bool open_batch; /* a first size of 1 is the batch too, in inputs that are not bound and in reshapes that name it */
 } clade_onnx_options;
 
 /* Reads PATH; OPTIONS may be NULL. CLADE_ERROR_INPUT for a damaged file, CLADE_ERROR_UNSUPPORTED, with the operator and
@@ -59,6 +60,9 @@ CLADE_API clade_status clade_onnx_fill_session(const clade_onnx *network, clade_
 /* The file's weights and constants, as far as the graph has them. Free with clade_weights_free(). */
 CLADE_API clade_status clade_onnx_weights(const clade_onnx *network, clade_weights **weights);
 
+/* The name of a class, where the file has them (clade_onnx_write_with_classes()); else NULL. Owned by NETWORK. */
+CLADE_API const char *clade_onnx_class(const clade_onnx *network, int64_t class_number);
+
 /* ---- writing ---- */
 
 typedef struct clade_onnx_result {
@@ -72,6 +76,12 @@ typedef struct clade_onnx_result {
  * MODEL names the network; NULL: "clade". CLADE_ERROR_UNSUPPORTED names the first node that ONNX is not known to have. */
 CLADE_API clade_status clade_onnx_write(const clade_onnx_result *outputs, size_t count, const clade_weights *weights,
                                         const char *model, const char *path);
+
+/* The same with the names of the CLASS_COUNT classes that the first output's scores are of, which become the file's metadata
+ * "classes", a name a line. */
+CLADE_API clade_status clade_onnx_write_with_classes(const clade_onnx_result *outputs, size_t count,
+                                                     const clade_weights *weights, const char *model,
+                                                     const char *const *classes, size_t class_count, const char *path);
 
 /* ---- running a file once, on arrays in NPY files ---- */
 

@@ -88,7 +88,7 @@ clade_value clade_onnx_order_of(clade_value x, int type, int32_t axis, int64_t c
 
 /* ---- arrays without elements ---- */
 
-static bool is_empty(const clade_dims *dims) {
+bool clade_onnx_dims_empty(const clade_dims *dims) {
     for (int i = 0; i < dims->rank; i++)
         if (dims->size[i] == 0) return true;
     return false;
@@ -125,7 +125,7 @@ bool clade_onnx_is_nothing(clade_onnx_node *node) {
     for (int i = 0; i < (casts ? 1 : node->in_count); i++) {
         const clade_dims own = clade_onnx_dims_of(node, i), before = dims;
         if (!clade_onnx_has(node, i)) continue;
-        empty = empty || is_empty(&own);
+        empty = empty || clade_onnx_dims_empty(&own);
         if (!clade_dims_broadcast(&before, &own, &dims)) return false;
     }
     return empty && clade_onnx_empty(node, 0, type_given(node, op), &dims);

@@ -157,6 +157,13 @@ static double error_of(double got, double wanted) {
     return fabs(got - wanted) / (absolute + relative * fabs(wanted));
 }
 
+/* Element I of what the device gave for an output of TYPE. */
+static double element_of(int type, const void *got, int64_t i) {
+    if (clade_onnx_type_is_float(type)) return (double)((const float *)got)[i];
+    if (type == ONNX__TENSOR_PROTO__DATA_TYPE__UINT32) return (double)((const uint32_t *)got)[i];
+    return (double)((const int32_t *)got)[i];
+}
+
 static void compare(data_set *set, const clade_onnx_port *port, const clade_onnx_tensor *wanted, const void *got) {
     const clade_dims dims = port->dims;
     if (port->type != wanted->type) {
@@ -171,7 +178,7 @@ static void compare(data_set *set, const clade_onnx_port *port, const clade_onnx
         return;
     }
     for (int64_t i = 0; i < wanted->count; i++) {
-        const double value = wanted->real != NULL ? (double)((const float *)got)[i] : (double)((const int32_t *)got)[i];
+        const double value = element_of(wanted->type, got, i);
         const double is = wanted->real != NULL ? wanted->real[i] : (double)wanted->whole[i];
         const double error = wanted->real != NULL ? error_of(value, is) : value == is ? 0 : INFINITY;
         if (error > set->result->worst) set->result->worst = error;

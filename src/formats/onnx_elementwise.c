@@ -144,7 +144,10 @@ static bool translate_prelu(clade_onnx_node *node) {
             wide.size[i] = 1;
         slope = clade_reshape(slope, wide);
     }
-    return clade_onnx_give(node, clade_prelu(x, slope));
+    if (clade_value_dtype(x) == CLADE_F32) return clade_onnx_give(node, clade_prelu(x, slope));
+    const clade_value zero = clade_onnx_scalar(node, clade_onnx_type(node, 0), 0);
+    const clade_value scaled = clade_onnx_wrap(clade_multiply(x, slope), clade_onnx_type(node, 0));
+    return clade_onnx_give(node, clade_where(clade_less(x, zero), scaled, x));
 }
 
 static bool translate_clip(clade_onnx_node *node) {

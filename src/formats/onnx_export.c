@@ -118,8 +118,9 @@ static bool is_leaf(const clade_node *node) {
 }
 
 static const clade_onnx_writer *find_writer(const clade_op *op) {
-    static const clade_onnx_writer *const lists[] = { clade_onnx_layer_writers, clade_onnx_move_writers,
-                                                      clade_onnx_pointwise_writers, clade_onnx_recurrent_writers };
+    static const clade_onnx_writer *const lists[] = { clade_onnx_layer_writers, clade_onnx_line_writers,
+                                                      clade_onnx_move_writers, clade_onnx_pointwise_writers,
+                                                      clade_onnx_recurrent_writers };
     for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++)
         for (const clade_onnx_writer *row = lists[l]; row->row != NULL; row++)
             if (strcmp(row->row, op->name) == 0) return row;
@@ -284,6 +285,12 @@ static clade_status build(clade_onnx_export *export, const clade_onnx_result *ou
 
 clade_status clade_onnx_write(const clade_onnx_result *outputs, size_t count, const clade_weights *weights,
                               const char *model, const char *path) {
+    return clade_onnx_write_with_classes(outputs, count, weights, model, NULL, 0, path);
+}
+
+clade_status clade_onnx_write_with_classes(const clade_onnx_result *outputs, size_t count, const clade_weights *weights,
+                                           const char *model, const char *const *classes, size_t class_count,
+                                           const char *path) {
     const clade_graph *graph = count > 0 && clade_value_valid(outputs[0].value) ? outputs[0].value.graph : NULL;
     if (graph == NULL) return CLADE_ERROR_ARGUMENT;
     clade_onnx_export export = {
@@ -300,6 +307,7 @@ clade_status clade_onnx_write(const clade_onnx_result *outputs, size_t count, co
         if (!clade_value_valid(outputs[i].value) || outputs[i].value.graph != graph || outputs[i].name == NULL)
             status = clade_fail(graph->context, CLADE_ERROR_ARGUMENT, "%s: outputs of one graph with names are wanted",
                                 path);
+    clade_export_classes(&export, classes, class_count);
     if (status == CLADE_OK) status = build(&export, outputs, count);
     if (status == CLADE_OK) status = clade_export_pack(&export, &bytes, &size);
     if (status == CLADE_OK) status = clade_file_write(graph->context, path, bytes, size);

@@ -22,8 +22,8 @@ struct clade_onnx_writer {
 };
 
 /* The lists, a file each. */
-extern const clade_onnx_writer clade_onnx_layer_writers[], clade_onnx_move_writers[], clade_onnx_pointwise_writers[],
-    clade_onnx_recurrent_writers[];
+extern const clade_onnx_writer clade_onnx_layer_writers[], clade_onnx_line_writers[], clade_onnx_move_writers[],
+    clade_onnx_pointwise_writers[], clade_onnx_recurrent_writers[];
 
 /* ---- the graph ---- */
 
@@ -73,6 +73,9 @@ void clade_export_set_ints(clade_onnx_export *export, Onnx__NodeProto *node, con
                            int count);
 void clade_export_set_float(clade_onnx_export *export, Onnx__NodeProto *node, const char *name, double number);
 void clade_export_set_text(clade_onnx_export *export, Onnx__NodeProto *node, const char *name, const char *text);
+/* COUNT times the same. */
+void clade_export_set_texts(clade_onnx_export *export, Onnx__NodeProto *node, const char *name, const char *text,
+                            size_t count);
 
 /* Says that NODE cannot be exported, and why. */
 void clade_export_refuse(clade_onnx_export *export, const clade_node *node, const char *format, ...) CLADE_PRINTF(3, 4);

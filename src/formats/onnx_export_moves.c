@@ -140,6 +140,7 @@ const clade_onnx_writer clade_onnx_move_writers[] = {
     { "constant", "Constant", write_constant, NULL, 1 },
     { "expand", "Expand", write_expand, NULL, 1 },
     { "gather", "Gather", write_with_axis, NULL, 1 },
+    { "gather_elements", "GatherElements", write_with_axis, NULL, 1 },
     { "pad", "Pad", write_pad, NULL, 1 },
     { "part", "Slice", write_part, NULL, 1 },
     { "reshape", "Reshape", write_reshape, NULL, 1 },

@@ -102,7 +102,8 @@ static void set_attributes(clade_onnx_export *export, const clade_node *node, On
     clade_export_set_text(export, made, "direction", words[a->direction]);
     if (a->clip > 0) clade_export_set_float(export, made, "clip", a->clip);
     if (node->op == &clade_op_gru) clade_export_set_int(export, made, "linear_before_reset", a->reset_after);
-    if (a->relu) clade_export_refuse(export, node, "a recurrent layer with ReLU");
+    if (a->relu)
+        clade_export_set_texts(export, made, "activations", "Relu", a->direction == CLADE_BIDIRECTIONAL ? 2 : 1);
 }
 
 /* y (T, D, N, H) as (T, N, D*H). */

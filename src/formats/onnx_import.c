@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LARGEST_EVALUATED = 1 << 22, FIRST_OPSET = 1, NEWEST_OPSET = 28 };
+enum { FIRST_OPSET = 1, NEWEST_OPSET = 28 };
 
 /* ---- constants ---- */
 
@@ -62,7 +62,7 @@ clade_value clade_onnx_lower(clade_onnx_import *import, clade_onnx_value *value)
         .initializer_kind = CLADE_INITIALIZE_CONSTANT,
     };
     /* In a loop's body one name stands for another value at each step. */
-    const char *name = import->depth > 0 ? clade_graph_unique_name(network->graph, NULL, value->name) : value->name;
+    const char *name = value->depth > 0 ? clade_graph_unique_name(network->graph, NULL, value->name) : value->name;
     value->value = clade_append(network->graph, &clade_op_state, name, &attributes, NULL, 0);
     if (!clade_value_valid(value->value)) return value->value;
     if (!grow(import->context, (void **)&network->leaves, network->leaf_count, &network->leaf_capacity,
@@ -81,44 +81,6 @@ static clade_status add_known_input(clade_onnx_import *import, const clade_onnx_
     network->leaves[network->leaf_count++] =
         (clade_onnx_leaf){ .value = value->value, .tensor = value->tensor, .is_input = true };
     return CLADE_OK;
-}
-
-/* ---- what depends on constants alone ---- */
-
-static clade_onnx_leaf *leaf_of(const clade_onnx_import *import, uint32_t node) {
-    for (size_t i = 0; i < import->network->leaf_count; i++)
-        if (import->network->leaves[i].value.node == node) return &import->network->leaves[i];
-    return NULL;
-}
-
-/* Walks back from VALUE. Every leaf that it meets must be a constant of the file or of the graph; with FILL they get
- * their contents. */
-static bool visit(const clade_onnx_import *import, clade_value value, bool fill) {
-    const clade_graph *graph = import->network->graph;
-    bool *needed = clade_allocate(import->context, graph->node_count, sizeof *needed), good = needed != NULL;
-    if (good) clade_graph_mark_needed(graph, &value, 1, false, needed);
-    for (uint32_t i = 0; good && i < graph->node_count; i++) {
-        const clade_node *node = graph->nodes[i];
-        if (!needed[i] || node->input_count > 0 || node->op == &clade_op_constant) continue;
-        clade_onnx_leaf *leaf = leaf_of(import, i);
-        good = leaf != NULL && leaf->tensor->count <= LARGEST_EVALUATED;
-        if (!good || !fill || leaf->evaluated) continue;
-        clade_tensor *place = clade_reference_leaf(import->reference, leaf->value);
-        good = leaf->evaluated = place != NULL;
-        for (int64_t k = 0; good && k < leaf->tensor->count; k++)
-            place->data[k] = leaf->tensor->real != NULL ? leaf->tensor->real[k] : (double)leaf->tensor->whole[k];
-    }
-    clade_free(import->context, needed);
-    return good;
-}
-
-bool clade_onnx_depends_on_constants(const clade_onnx_import *import, clade_value value) {
-    return clade_value_valid(value) && visit(import, value, false);
-}
-
-const clade_tensor *clade_onnx_evaluate(clade_onnx_import *import, clade_value value) {
-    if (!clade_onnx_depends_on_constants(import, value) || !visit(import, value, true)) return NULL;
-    return clade_reference_value(import->reference, value);
 }
 
 /* ---- inputs and outputs ---- */
@@ -147,8 +109,9 @@ static clade_status input_dims(clade_onnx_import *import, const Onnx__ValueInfoP
     dims->rank = (int32_t)shape->n_dim;
     for (int32_t i = 0; i < dims->rank; i++) {
         const Onnx__TensorShapeProto__Dimension *size = shape->dim[i];
+        const bool opened = i == 0 && size->dim_value == 1 && import->options != NULL && import->options->open_batch;
         const bool fixed =
-            size->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && size->dim_value > 0;
+            size->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && size->dim_value > 0 && !opened;
         if (!fixed && i > 0)
             return clade_fail(import->context, CLADE_ERROR_INPUT,
                               "input \"%s\": the model leaves its size %d open; give its dims", info->name, i);
@@ -173,12 +136,6 @@ static clade_status bind_contents(clade_onnx_import *import, const clade_onnx_bi
     return clade_fail_memory(import->context, sizeof tensor, value->name);
 }
 
-static bool is_empty(const clade_dims *dims) {
-    for (int32_t i = 0; i < dims->rank; i++)
-        if (dims->size[i] == 0) return true;
-    return false;
-}
-
 static clade_status make_input(clade_onnx_import *import, const Onnx__ValueInfoProto *info, size_t place,
                                clade_onnx_value *value) {
     clade_onnx *network = import->network;
@@ -186,9 +143,9 @@ static clade_status make_input(clade_onnx_import *import, const Onnx__ValueInfoP
     clade_dims dims;
     value->type = tensor_type(info)->elem_type;
     clade_status status = input_dims(import, info, binding, &dims);
-    if (status == CLADE_OK && binding != NULL && (binding->contents != NULL || is_empty(&dims)))
+    if (status == CLADE_OK && binding != NULL && (binding->contents != NULL || clade_onnx_dims_empty(&dims)))
         status = bind_contents(import, binding, value);
-    if (status != CLADE_OK || is_empty(&dims)) return status; /* nothing to feed */
+    if (status != CLADE_OK || clade_onnx_dims_empty(&dims)) return status; /* nothing to feed */
     value->value = clade_input(network->graph, value->name, clade_onnx_type_storage(value->type), dims);
     network->inputs[network->input_count++] = (clade_onnx_port){ value->name, value->type, value->value, dims };
     status = clade_graph_status(network->graph);
@@ -215,6 +172,7 @@ clade_status clade_onnx_add_initializer(clade_onnx_import *import, const Onnx__T
     value->tensor = clade_onnx_take(import, proto);
     if (value->tensor == NULL) return CLADE_ERROR_INPUT;
     value->type = value->tensor->type;
+    value->depth = import->depth;
     return CLADE_OK;
 }
 
@@ -275,6 +233,7 @@ static clade_status take_outputs(clade_onnx_import *import, clade_onnx_node *nod
         const char *kept = value->name;
         *value = node->out[i];
         value->name = kept;
+        value->depth = import->depth;
     }
     return CLADE_OK;
 }
@@ -294,7 +253,9 @@ static clade_status translate(clade_onnx_import *import, clade_onnx_node *node) 
                               "%s \"%s\": its input \"%s\" is made by no node before it", import->op, import->node,
                               name);
     }
+    const uint32_t first = node->graph->node_count;
     const bool good = clade_onnx_is_nothing(node) || import->row->translate(node);
+    clade_graph_name_nodes(node->graph, first, import->node);
     clade_status status = clade_graph_status(node->graph);
     if (status != CLADE_OK) /* said with the node's name before Clade's */
         return clade_fail(import->context, status, "%s \"%s\": %s", import->op, import->node, node->graph->fault);
@@ -377,8 +338,10 @@ static clade_status import_model(const char *folder, const Onnx__ModelProto *mod
         network->graph != NULL ? clade_reference_new(network->graph, (clade_binding){ .batch = 1, .time = 1 }) : NULL;
     if (import.reference == NULL) status = clade_fail_memory(context, sizeof import, "a model");
     if (status == CLADE_OK) status = import_graph(&import, model);
+    if (status == CLADE_OK) status = clade_onnx_read_classes(network, model);
     clade_reference_free(import.reference);
     clade_free(context, import.slots);
+    clade_free(context, import.known);
     return status;
 }
 

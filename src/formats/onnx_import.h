@@ -17,6 +17,7 @@ typedef struct clade_onnx_value {
     const clade_onnx_tensor *tensor; /* of an initialiser or constant; NULL: computed, or an input */
     const char *name;                /* as the file says */
     bool fixed;                      /* not trained: running statistics */
+    int depth;                       /* of the subgraph that it is of; 0: the network itself */
 } clade_onnx_value;
 
 enum { CLADE_ONNX_MOST_OUTPUTS = 16 };
@@ -100,6 +101,8 @@ bool clade_onnx_constant_tensor(clade_onnx_node *node, int index, const Onnx__Te
 bool clade_onnx_inline(clade_onnx_node *node, const Onnx__GraphProto *subgraph, const clade_onnx_value *arguments,
                        size_t argument_count, clade_onnx_value *results, size_t count);
 
+/* Whether arrays of DIMS have no elements. */
+bool clade_onnx_dims_empty(const clade_dims *dims);
 /* Whether NODE is element by element and has an input without elements; its output is then given, without elements too
  * (formats/onnx_arithmetic.c). */
 bool clade_onnx_is_nothing(clade_onnx_node *node);

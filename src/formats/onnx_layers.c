@@ -1,101 +1,67 @@
 /* ONNX's convolutions, products and pooling. */
 #include "formats/onnx_import.h"
-
-#include <string.h>
+#include "ops/conv_layer.h"
 
 /* ---- geometry shared by convolution and pooling ---- */
-
-enum { NOT_SET, VALID, SAME_UPPER, SAME_LOWER };
-
-/* The spatial attributes over AXES axes; an empty auto_pad is old models' NOTSET. */
-typedef struct geometry {
-    int64_t kernel[3], stride[3], pad[6], dilation[3], output_padding[3];
-    int axes, automatic;
-} geometry;
 
 static bool fits(int count, int axes) {
     return count == 0 || count == axes;
 }
 
-static bool read_geometry(clade_onnx_node *node, int axes, geometry *g) {
+/* The spatial attributes over AXES axes; an empty auto_pad is old models' NOTSET. */
+static bool read_geometry(clade_onnx_node *node, int axes, clade_conv_layer *g) {
     static const char *const words[] = { "NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER", "", NULL };
-    *g = (geometry){ .axes = axes, .stride = { 1, 1, 1 }, .dilation = { 1, 1, 1 } };
-    if (axes < 1 || axes > 3) return clade_onnx_refuse(node, "over %d axes; 1 to 3 are supported", axes);
-    if (!clade_onnx_word(node, "auto_pad", "NOTSET", words, &g->automatic)) return false;
-    if (g->automatic > SAME_LOWER) g->automatic = NOT_SET;
-    const int kernel = clade_onnx_ints(node, "kernel_shape", g->kernel, 3);
-    const int stride = clade_onnx_ints(node, "strides", g->stride, 3);
-    const int pad = clade_onnx_ints(node, "pads", g->pad, 6);
-    const int dilation = clade_onnx_ints(node, "dilations", g->dilation, 3);
-    const int output = clade_onnx_ints(node, "output_padding", g->output_padding, 3);
+    static const clade_padding paddings[] = { CLADE_PADDING_GIVEN, CLADE_PADDING_VALID, CLADE_PADDING_SAME,
+                                              CLADE_PADDING_SAME_LOWER, CLADE_PADDING_GIVEN };
+    int automatic;
+    *g = (clade_conv_layer){ .axes = axes, .stride = { 1, 1, 1 }, .dilation = { 1, 1, 1 } };
+    if (axes < 1 || axes > CLADE_CONV_AXES)
+        return clade_onnx_refuse(node, "over %d axes; 1 to %d are supported", axes, CLADE_CONV_AXES);
+    if (!clade_onnx_word(node, "auto_pad", "NOTSET", words, &automatic)) return false;
+    const int kernel = clade_onnx_ints(node, "kernel_shape", g->kernel, CLADE_CONV_AXES);
+    const int stride = clade_onnx_ints(node, "strides", g->stride, CLADE_CONV_AXES);
+    const int pad = clade_onnx_ints(node, "pads", g->pad, 2 * CLADE_CONV_AXES);
+    const int dilation = clade_onnx_ints(node, "dilations", g->dilation, CLADE_CONV_AXES);
+    const int output = clade_onnx_ints(node, "output_padding", g->output_padding, CLADE_CONV_AXES);
     if (!fits(kernel, axes) || !fits(stride, axes) || !fits(pad, 2 * axes) || !fits(dilation, axes) ||
         !fits(output, axes))
         return clade_onnx_refuse(node, "its kernel_shape, strides, pads and dilations do not fit %d axes", axes);
-    if (g->automatic != NOT_SET) memset(g->pad, 0, sizeof g->pad);
+    g->padding = paddings[automatic];
+    if (g->padding != CLADE_PADDING_GIVEN) memset(g->pad, 0, sizeof g->pad);
     return true;
 }
 
-static clade_padding padding_of(const geometry *g) {
-    static const clade_padding paddings[] = { [NOT_SET] = CLADE_PADDING_GIVEN,
-                                              [VALID] = CLADE_PADDING_VALID,
-                                              [SAME_UPPER] = CLADE_PADDING_SAME,
-                                              [SAME_LOWER] = CLADE_PADDING_SAME_LOWER };
-    return paddings[g->automatic];
-}
-
-/* Fills the fields that the options of convolutions over 1, 2 and 3 axes have alike: arrays from where they begin. */
-#define TAKE(FIELD, FROM) memcpy((FIELD), (FROM), sizeof(FIELD))
-
 /* ---- convolution ---- */
 
-static clade_value with_bias(clade_onnx_node *node, clade_value y, int index) {
-    return clade_onnx_has(node, index) ? clade_bias(y, clade_onnx_in(node, index)) : y;
-}
-
-static clade_value convolve(clade_onnx_node *node, const geometry *g, clade_value x, clade_value w) {
-    const int64_t groups = clade_onnx_int(node, "group", 1);
-    if (g->axes == 1)
-        return clade_convolve1d(x, w,
-                                &(clade_conv1d_options){ .size = sizeof(clade_conv1d_options),
-                                                         .stride = g->stride[0],
-                                                         .pad = { g->pad[0], g->pad[1] },
-                                                         .dilation = g->dilation[0],
-                                                         .groups = groups,
-                                                         .padding = padding_of(g) });
-    if (g->axes == 2) {
-        clade_conv2d_options options = { .size = sizeof options, .groups = groups, .padding = padding_of(g) };
-        TAKE(options.stride, g->stride);
-        TAKE(options.pad, g->pad);
-        TAKE(options.dilation, g->dilation);
-        return clade_convolve2d(x, w, &options);
-    }
-    clade_conv3d_options options = { .size = sizeof options, .groups = groups, .padding = padding_of(g) };
-    TAKE(options.stride, g->stride);
-    TAKE(options.pad, g->pad);
-    TAKE(options.dilation, g->dilation);
-    return clade_convolve3d(x, w, &options);
+/* The same for X and the weights W: their groups too. */
+static bool read_convolution(clade_onnx_node *node, clade_value x, clade_value w, clade_conv_layer *g) {
+    if (!read_geometry(node, clade_value_dims(w).rank - 2, g)) return false;
+    g->what = clade_onnx_row(node)->op;
+    g->x = x;
+    g->groups = clade_onnx_int(node, "group", 1);
+    return true;
 }
 
 clade_value clade_onnx_convolve(clade_onnx_node *node, clade_value x, clade_value w) {
-    geometry g;
-    return read_geometry(node, clade_value_dims(w).rank - 2, &g) ? convolve(node, &g, x, w) : CLADE_NO_VALUE;
+    clade_conv_layer g;
+    return read_convolution(node, x, w, &g) ? clade_conv_layer_convolve(&g, "", w, CLADE_NO_VALUE) : CLADE_NO_VALUE;
 }
 
 static bool translate_conv(clade_onnx_node *node) {
-    const clade_value x = clade_onnx_in(node, 0), w = clade_onnx_in(node, 1);
-    geometry g;
-    if (!read_geometry(node, clade_value_dims(w).rank - 2, &g)) return false;
-    return clade_onnx_give(node, with_bias(node, convolve(node, &g, x, w), 2));
+    const clade_value w = clade_onnx_in(node, 1);
+    clade_conv_layer g;
+    if (!read_convolution(node, clade_onnx_in(node, 0), w, &g)) return false;
+    return clade_onnx_give(node, clade_conv_layer_convolve(&g, "", w, clade_onnx_in(node, 2)));
 }
 
 /* ---- transposed convolution ---- */
 
 /* Where the sizes of the output are given, padding follows from them (half of it on each side, an odd one where auto_pad
  * says, after all else) and what it cannot do is output padding. */
-static bool fit_output(clade_onnx_node *node, clade_value x, clade_value w, geometry *g) {
+static bool fit_output(clade_onnx_node *node, clade_value w, clade_conv_layer *g) {
     int64_t sizes[CLADE_MAX_RANK];
     const int count = clade_onnx_ints(node, "output_shape", sizes, CLADE_MAX_RANK);
-    const clade_dims image = clade_value_dims(x), kernel = clade_value_dims(w);
+    const clade_dims image = clade_value_dims(g->x), kernel = clade_value_dims(w);
     if (count < 0) return false;
     if (count == 0) return true;
     if (count != g->axes && count != g->axes + 2) return clade_onnx_refuse(node, "output_shape has %d sizes", count);
@@ -110,46 +76,19 @@ static bool fit_output(clade_onnx_node *node, clade_value x, clade_value w, geom
             continue;
         }
         const int64_t less = pads / 2;
-        g->pad[i] = g->automatic == SAME_UPPER ? less : pads - less;
+        g->pad[i] = g->padding == CLADE_PADDING_SAME ? less : pads - less;
         g->pad[g->axes + i] = pads - g->pad[i];
     }
-    g->automatic = NOT_SET;
+    g->padding = CLADE_PADDING_GIVEN;
     return true;
 }
 
-static clade_value convolve_transposed(clade_onnx_node *node, const geometry *g, clade_value x, clade_value w) {
-    const int64_t groups = clade_onnx_int(node, "group", 1);
-    if (g->axes == 1)
-        return clade_convolve_transpose1d(
-            x, w,
-            &(clade_conv_transpose1d_options){ .size = sizeof(clade_conv_transpose1d_options),
-                                               .stride = g->stride[0],
-                                               .pad = { g->pad[0], g->pad[1] },
-                                               .output_padding = g->output_padding[0],
-                                               .dilation = g->dilation[0],
-                                               .groups = groups,
-                                               .padding = padding_of(g) });
-    if (g->axes == 2) {
-        clade_conv_transpose2d_options options = { .size = sizeof options, .groups = groups, .padding = padding_of(g) };
-        TAKE(options.stride, g->stride);
-        TAKE(options.pad, g->pad);
-        TAKE(options.dilation, g->dilation);
-        TAKE(options.output_padding, g->output_padding);
-        return clade_convolve_transpose2d(x, w, &options);
-    }
-    clade_conv_transpose3d_options options = { .size = sizeof options, .groups = groups, .padding = padding_of(g) };
-    TAKE(options.stride, g->stride);
-    TAKE(options.pad, g->pad);
-    TAKE(options.dilation, g->dilation);
-    TAKE(options.output_padding, g->output_padding);
-    return clade_convolve_transpose3d(x, w, &options);
-}
-
 static bool translate_conv_transpose(clade_onnx_node *node) {
-    const clade_value x = clade_onnx_in(node, 0), w = clade_onnx_in(node, 1);
-    geometry g;
-    if (!read_geometry(node, clade_value_dims(w).rank - 2, &g) || !fit_output(node, x, w, &g)) return false;
-    return clade_onnx_give(node, with_bias(node, convolve_transposed(node, &g, x, w), 2));
+    const clade_value w = clade_onnx_in(node, 1);
+    clade_conv_layer g;
+    if (!read_convolution(node, clade_onnx_in(node, 0), w, &g) || !fit_output(node, w, &g)) return false;
+    g.transposed = true;
+    return clade_onnx_give(node, clade_conv_layer_convolve(&g, "", w, clade_onnx_in(node, 2)));
 }
 
 static bool translate_col2im(clade_onnx_node *node) {
@@ -167,15 +106,12 @@ static bool translate_col2im(clade_onnx_node *node) {
 /* ---- products ---- */
 
 static bool translate_gemm(clade_onnx_node *node) {
-    const clade_value a = clade_onnx_in(node, 0), b = clade_onnx_in(node, 1);
+    const clade_value a = clade_onnx_real(node, 0), b = clade_onnx_real(node, 1), c = clade_onnx_real(node, 2);
     clade_value y = clade_matmul(a, b, clade_onnx_int(node, "transA", 0) != 0, clade_onnx_int(node, "transB", 0) != 0);
     const double alpha = clade_onnx_float(node, "alpha", 1), beta = clade_onnx_float(node, "beta", 1);
     if (alpha != 1) y = clade_scale(y, alpha);
-    if (clade_onnx_has(node, 2)) {
-        clade_value c = clade_onnx_in(node, 2);
-        y = clade_add(y, beta != 1 ? clade_scale(c, beta) : c);
-    }
-    return clade_onnx_give(node, y);
+    if (clade_onnx_has(node, 2)) y = clade_add(y, beta != 1 ? clade_scale(c, beta) : c);
+    return clade_onnx_give(node, clade_cast(y, clade_onnx_type_storage(clade_onnx_type(node, 0))));
 }
 
 static bool translate_matmul(clade_onnx_node *node) {
@@ -189,24 +125,22 @@ static bool translate_matmul(clade_onnx_node *node) {
 /* ---- pooling ---- */
 
 static bool read_pool(clade_onnx_node *node, clade_value x, clade_pool_options *options) {
-    static const clade_pool_padding paddings[] = { [NOT_SET] = CLADE_POOL_AS_GIVEN,
-                                                   [VALID] = CLADE_POOL_AS_GIVEN,
-                                                   [SAME_UPPER] = CLADE_POOL_SAME,
-                                                   [SAME_LOWER] = CLADE_POOL_SAME_LOWER };
-    geometry g;
+    clade_conv_layer g;
     if (!read_geometry(node, clade_value_dims(x).rank - 2, &g)) return false;
     if (clade_onnx_int(node, "storage_order", 0) != 0 && node->out_count > 1 && g.axes != 2)
         return clade_onnx_refuse(node, "indices in column order over other than 2 axes");
     *options = (clade_pool_options){ .size = sizeof *options,
                                      .x = x,
-                                     .padding = paddings[g.automatic],
+                                     .padding = g.padding == CLADE_PADDING_SAME         ? CLADE_POOL_SAME
+                                                : g.padding == CLADE_PADDING_SAME_LOWER ? CLADE_POOL_SAME_LOWER
+                                                                                        : CLADE_POOL_AS_GIVEN,
                                      .ceil = clade_onnx_int(node, "ceil_mode", 0) != 0,
                                      .exclude_pad = clade_onnx_int(node, "count_include_pad", 0) == 0,
                                      .power = clade_onnx_int(node, "p", 2) };
-    TAKE(options->kernel, g.kernel);
-    TAKE(options->stride, g.stride);
-    TAKE(options->pad, g.pad);
-    TAKE(options->dilation, g.dilation);
+    memcpy(options->kernel, g.kernel, sizeof options->kernel);
+    memcpy(options->stride, g.stride, sizeof options->stride);
+    memcpy(options->pad, g.pad, sizeof options->pad);
+    memcpy(options->dilation, g.dilation, sizeof options->dilation);
     return true;
 }
 

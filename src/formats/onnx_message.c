@@ -175,6 +175,17 @@ void clade_export_set_text(clade_onnx_export *export, Onnx__NodeProto *node, con
     made->s = (ProtobufCBinaryData){ strlen(text), (uint8_t *)(uintptr_t)text };
 }
 
+void clade_export_set_texts(clade_onnx_export *export, Onnx__NodeProto *node, const char *name, const char *text,
+                            size_t count) {
+    Onnx__AttributeProto *made = attribute(export, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS);
+    ProtobufCBinaryData *kept = clade_export_memory(export, count, sizeof *kept);
+    if (made == NULL || kept == NULL) return;
+    for (size_t i = 0; i < count; i++)
+        kept[i] = (ProtobufCBinaryData){ strlen(text), (uint8_t *)(uintptr_t)text };
+    made->n_strings = count;
+    made->strings = kept;
+}
+
 /* ---- the model ---- */
 
 /* A size is a number, or a symbol's or an expression's words. */
@@ -241,6 +252,8 @@ clade_status clade_export_pack(clade_onnx_export *export, uint8_t **bytes, size_
     model.n_opset_import = 1;
     model.opset_import = opsets;
     model.graph = &graph;
+    model.n_metadata_props = export->metadata.count;
+    model.metadata_props = (Onnx__StringStringEntryProto **)export->metadata.items;
     *count = onnx__model_proto__get_packed_size(&model);
     *bytes = NULL;
     if (*count > INT32_MAX)

@@ -17,10 +17,10 @@ struct clade_onnx_export {
     clade_arena arena;
     const clade_graph *graph;
     const clade_weights *weights;
-    clade_export_list nodes, initializers, inputs, outputs; /* of the messages */
-    clade_export_list names;                                /* that are taken */
-    const char **value_names;                               /* by first[node] + output; NULL: not named yet */
-    uint32_t *first;                                        /* of each node: its outputs' first place */
+    clade_export_list nodes, initializers, inputs, outputs, metadata; /* of the messages */
+    clade_export_list names;                                          /* that are taken */
+    const char **value_names;                                         /* by first[node] + output; NULL: not named yet */
+    uint32_t *first;                                                  /* of each node: its outputs' first place */
     uint32_t *uses; /* of each node: how many inputs read it; outputs of the network count for two */
     bool *wanted;   /* by first[node] + output */
     const char *model;
@@ -39,6 +39,8 @@ void clade_export_initializer(clade_onnx_export *export, const char *name, int t
                               const void *data, size_t bytes);
 /* An input's or output's name, type and dims. */
 void clade_export_port(clade_onnx_export *export, clade_export_list *list, const char *name, const clade_type *type);
+/* Names of classes among the metadata (formats/onnx_classes.c). */
+void clade_export_classes(clade_onnx_export *export, const char *const *names, size_t count);
 /* The whole as a file's bytes, which the caller frees with clade_free(). */
 clade_status clade_export_pack(clade_onnx_export *export, uint8_t **bytes, size_t *count);
 

@@ -207,41 +207,60 @@ static bool translate_pad(clade_onnx_node *node) {
 /* ---- repeats ---- */
 
 /* Each axis of size X as (1, X) expanded to (repeats, X). */
+/* X, COUNT times after itself along AXIS; by doubling: log2 joins instead of one of every copy. */
+static clade_value repeat(clade_value x, int axis, int64_t count) {
+    clade_value parts[2], whole = CLADE_NO_VALUE, power = x;
+    for (int64_t left = count; left > 0; left /= 2) {
+        if (left % 2 != 0) {
+            parts[0] = whole;
+            parts[1] = power;
+            whole = clade_value_valid(whole) ? clade_concat_all(axis, parts, 2) : power;
+        }
+        parts[0] = parts[1] = power;
+        if (left > 1) power = clade_concat_all(axis, parts, 2);
+    }
+    return whole;
+}
+
 static bool translate_tile(clade_onnx_node *node) {
-    const clade_value x = clade_onnx_in(node, 0);
-    const clade_dims from = clade_value_dims(x);
+    clade_dims to = clade_onnx_dims_of(node, 0);
     int64_t repeats[CLADE_MAX_RANK];
     int count;
-    clade_value y = x;
     if (!clade_onnx_whole_numbers(node, 1, repeats, CLADE_MAX_RANK, &count)) return false;
-    if (count != from.rank) return clade_onnx_refuse(node, "%d repeats for %d axes", count, from.rank);
+    if (count != to.rank) return clade_onnx_refuse(node, "%d repeats for %d axes", count, to.rank);
     for (int axis = 0; axis < count; axis++) {
-        if (repeats[axis] < 1) return clade_onnx_refuse(node, "%lld repeats", (long long)repeats[axis]);
-        clade_value parts[CLADE_MAX_INPUTS];
-        /* Doubling: log2 joins instead of one of every copy. */
-        clade_value whole = CLADE_NO_VALUE, power = y;
-        for (int64_t left = repeats[axis]; left > 0; left /= 2) {
-            if (left % 2 != 0) {
-                parts[0] = whole;
-                parts[1] = power;
-                whole = clade_value_valid(whole) ? clade_concat_all(axis, parts, 2) : power;
-            }
-            parts[0] = parts[1] = power;
-            if (left > 1) power = clade_concat_all(axis, parts, 2);
-        }
-        y = whole;
+        if (repeats[axis] < 0) return clade_onnx_refuse(node, "%lld repeats", (long long)repeats[axis]);
+        to.size[axis] = clade_size_multiply(node->graph, to.size[axis], repeats[axis]);
     }
+    if (clade_onnx_dims_empty(&to)) return clade_onnx_empty(node, 0, clade_onnx_type(node, 0), &to);
+    clade_value y = clade_onnx_in(node, 0);
+    for (int axis = 0; axis < count; axis++)
+        y = repeat(y, axis, repeats[axis]);
     return clade_onnx_give(node, y);
 }
 
 /* ---- gathers and scatters ---- */
 
+/* DIMS with those of PLACES instead of AXIS. */
+static clade_dims with_axis_as(const clade_dims *dims, int axis, const clade_dims *places) {
+    clade_dims to = { 0 };
+    for (int i = 0; i < dims->rank; i++)
+        for (int k = 0; k < (i == axis ? places->rank : 1) && to.rank < CLADE_MAX_RANK; k++)
+            to.size[to.rank++] = i == axis ? places->size[k] : dims->size[i];
+    return to;
+}
+
 static bool translate_gather(clade_onnx_node *node) {
-    const clade_value x = clade_onnx_in(node, 0), index = clade_onnx_in(node, 1);
+    const clade_dims from = clade_onnx_dims_of(node, 0), index = clade_onnx_dims_of(node, 1);
+    const bool by_elements = clade_onnx_argument(node) != 0;
     int axis;
-    if (!clade_onnx_axis(node, clade_onnx_int(node, "axis", 0), clade_value_dims(x).rank, &axis)) return false;
-    return clade_onnx_give(node, clade_onnx_argument(node) ? clade_gather_elements(x, index, axis)
-                                                           : clade_gather(x, index, axis));
+    if (!clade_onnx_axis(node, clade_onnx_int(node, "axis", 0), from.rank, &axis)) return false;
+    if (clade_onnx_dims_empty(&index)) { /* nothing is taken */
+        const clade_dims to = by_elements ? index : with_axis_as(&from, axis, &index);
+        return clade_onnx_empty(node, 0, clade_onnx_type(node, 0), &to);
+    }
+    const clade_value x = clade_onnx_in(node, 0), places = clade_onnx_in(node, 1);
+    return clade_onnx_give(node, by_elements ? clade_gather_elements(x, places, axis) : clade_gather(x, places, axis));
 }
 
 static bool translate_gather_nd(clade_onnx_node *node) {

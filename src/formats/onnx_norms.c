@@ -2,6 +2,7 @@
 #include "formats/onnx_import.h"
 #include "ops/batch_norm.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* (C) as (C, 1, ...), to go with an array (N, C, ...) of RANK. */
@@ -19,6 +20,7 @@ static clade_value by_channel(clade_value x, int rank) {
 static bool batch_norm_training(clade_onnx_node *node, double epsilon) {
     const clade_value x = clade_onnx_in(node, 0);
     const int rank = clade_value_dims(x).rank;
+    if (rank < 2) return clade_onnx_refuse(node, "an input that is not (N, C, ...)");
     const uint32_t axes = ((1u << rank) - 1) & ~2u;
     const double kept = clade_onnx_float(node, "momentum", 0.9);
     const clade_value mean = clade_mean(x, axes, true), centred = clade_subtract(x, mean);
@@ -72,9 +74,13 @@ static bool translate_group_norm(clade_onnx_node *node) {
                                    .no_bias = true,
                                    .epsilon = (float)clade_onnx_float(node, "epsilon", 1e-5) };
     clade_value scale[2];
+    if (dims.rank < 2 || dims.size[1] < 1) return clade_onnx_refuse(node, "an input that is not (N, C, ...)");
     for (int i = 0; i < 2; i++) {
         scale[i] = clade_onnx_in(node, 1 + i);
-        const int64_t count = clade_value_dims(scale[i]).size[0];
+        const clade_dims own = clade_value_dims(scale[i]);
+        const int64_t count = own.rank == 1 ? own.size[0] : 0;
+        if (count < 1 || dims.size[1] % count != 0)
+            return clade_onnx_refuse(node, "input %d does not go with %" PRId64 " channels", 1 + i, dims.size[1]);
         if (node->opset < 21 && count != dims.size[1]) {
             const clade_dims wide = clade_shape(count, dims.size[1] / count);
             const clade_value column = clade_reshape(scale[i], clade_shape(count, 1));

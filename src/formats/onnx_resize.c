@@ -114,6 +114,9 @@ static void fill_row(const clade_resize_options *options, const one_axis *axis, 
         row[i] /= sum;
 }
 
+/* The most places along an axis, and the most that a scale or a crop may be. */
+enum { MOST_PLACES = 1 << 24 };
+
 /* X along AXIS by its matrix. OUTSIDE[o] becomes 1 where output o lies outside the picture and no input counts. */
 static clade_value resize_axis(clade_onnx_node *node, const clade_resize_options *options, int how, clade_value x,
                                int at, const one_axis *axis, double *outside) {
@@ -159,13 +162,15 @@ static bool resize_by_matrices(clade_onnx_node *node, const clade_resize_options
     bool good = true;
     if (how == CROP && !clade_onnx_numbers(node, 1, roi, 2 * CLADE_MAX_RANK, &given)) return false;
     if (how == CROP && given != 2 * count) return clade_onnx_refuse(node, "roi has %d numbers", given);
+    for (int i = 0; how == CROP && i < given; i++)
+        if (!(fabs(roi[i]) <= MOST_PLACES)) return clade_onnx_refuse(node, "roi has a number of %g", roi[i]);
     for (int i = 0; i < count && good; i++) {
         one_axis axis = { clade_value_dims(y).size[axes[i]], sizes[i], scale[i], 0, 1 };
         if (how == CROP) {
             axis.start = roi[i];
             axis.end = roi[count + i];
         }
-        if (axis.inputs == axis.outputs && axis.start == 0 && axis.end == 1) continue;
+        if (axis.scale == 1 && axis.start == 0 && axis.end == 1) continue;
         if (axis.inputs < 1 || axis.outputs < 1 || axis.inputs * axis.outputs > MOST_CELLS) {
             good = clade_onnx_refuse(node, "axis %d cannot be given that size", axes[i]);
             break;
@@ -183,30 +188,50 @@ static bool resize_by_matrices(clade_onnx_node *node, const clade_resize_options
 
 /* Whether Clade's own row does not compute it. */
 static bool needs_matrices(clade_onnx_node *node, const clade_resize_options *options, const clade_dims *dims,
-                           const int *axes, int count, const double *scale) {
-    bool fractional = false;
+                           const int *axes, int count, const double *scale, const int64_t *sizes) {
+    bool fractional = false, rounded_up = false;
     for (int i = 0; i < count; i++) {
         const double wide = scale[i] * (double)dims->size[axes[i]];
         fractional = fractional || fabs(wide - round(wide)) > 1e-6 * wide;
+        rounded_up = rounded_up || (double)sizes[i] > wide * (1 + 1e-6);
     }
     const int how = (int)options->coordinates;
-    return how == CROP || (fractional && (how == ALIGN_CORNERS || how == HALF_PIXEL_SYMMETRIC)) || options->antialias ||
-           clade_onnx_int(node, "exclude_outside", 0) != 0;
+    return how == CROP || rounded_up || (fractional && (how == ALIGN_CORNERS || how == HALF_PIXEL_SYMMETRIC)) ||
+           options->antialias || clade_onnx_int(node, "exclude_outside", 0) != 0;
 }
 
-/* Sizes under a policy that keeps the picture's proportions: one scale, the least or largest of all axes. */
-static bool keep_proportions(clade_onnx_node *node, const clade_dims *dims, const int *axes, int count,
-                             int64_t *sizes) {
+/* The scales that SIZES come to; under a policy that keeps the picture's proportions one, the least or largest of all axes,
+ * to which the sizes are then fitted. */
+static bool scale_to_sizes(clade_onnx_node *node, const clade_dims *dims, const int *axes, int count, int64_t *sizes,
+                           double *scale) {
     static const char *const policies[] = { "stretch", "not_larger", "not_smaller", NULL };
     int policy;
-    double scale = 0;
+    double one = 0;
     if (!clade_onnx_word(node, "keep_aspect_ratio_policy", "stretch", policies, &policy)) return false;
     for (int i = 0; i < count; i++) {
-        const double one = (double)sizes[i] / (double)dims->size[axes[i]];
-        if (i == 0 || (policy == 1 ? one < scale : one > scale)) scale = one;
+        scale[i] = (double)sizes[i] / (double)dims->size[axes[i]];
+        if (i == 0 || (policy == 1 ? scale[i] < one : scale[i] > one)) one = scale[i];
     }
-    for (int i = 0; policy != 0 && i < count; i++)
-        sizes[i] = (int64_t)floor(scale * (double)dims->size[axes[i]] + 0.5);
+    for (int i = 0; policy != 0 && i < count; i++) {
+        scale[i] = one;
+        sizes[i] = (int64_t)floor(one * (double)dims->size[axes[i]] + 0.5);
+    }
+    return true;
+}
+
+/* Whether axes of DIMS that are known can be SIZES places long. */
+static bool check_sizes(clade_onnx_node *node, const clade_dims *dims, const int *axes, int count,
+                        const int64_t *sizes) {
+    for (int i = 0; i < count; i++)
+        if (dims->size[axes[i]] >= 0 && (sizes[i] < 1 || sizes[i] > MOST_PLACES))
+            return clade_onnx_refuse(node, "axis %d cannot be given that size", axes[i]);
+    return true;
+}
+
+static bool check_scales(clade_onnx_node *node, int count, const double *scale) {
+    for (int i = 0; i < count; i++)
+        if (!(scale[i] >= 1.0 / MOST_PLACES && scale[i] <= MOST_PLACES))
+            return clade_onnx_refuse(node, "a scale of %g", scale[i]);
     return true;
 }
 
@@ -217,10 +242,8 @@ static bool read_scales(clade_onnx_node *node, const clade_dims *dims, const int
     if (clade_onnx_has(node, 3)) {
         if (!clade_onnx_whole_numbers(node, 3, sizes, CLADE_MAX_RANK, &given)) return false;
         if (given != count) return clade_onnx_refuse(node, "%d sizes for %d axes", given, count);
-        if (!keep_proportions(node, dims, axes, count, sizes)) return false;
-        for (int i = 0; i < count; i++)
-            scale[i] = (double)sizes[i] / (double)dims->size[axes[i]];
-        return true;
+        if (!check_sizes(node, dims, axes, count, sizes)) return false;
+        return scale_to_sizes(node, dims, axes, count, sizes, scale);
     }
     const Onnx__AttributeProto *list = clade_onnx_attribute(node, "scales"); /* Upsample 7 */
     if (list != NULL) {
@@ -231,6 +254,7 @@ static bool read_scales(clade_onnx_node *node, const clade_dims *dims, const int
         return false;
     }
     if (given != count) return clade_onnx_refuse(node, "%d scales for %d axes", given, count);
+    if (!check_scales(node, count, scale)) return false;
     for (int i = 0; i < count; i++)
         sizes[i] = (int64_t)floor(scale[i] * (double)dims->size[axes[i]] + 1e-6);
     return true;
@@ -244,7 +268,7 @@ static bool translate_resize(clade_onnx_node *node) {
     int axes[CLADE_MAX_RANK], count;
     if (!read_words(node, &options) || !read_axes(node, dims.rank, axes, &count)) return false;
     if (!read_scales(node, &dims, axes, count, scale, sizes)) return false;
-    if (needs_matrices(node, &options, &dims, axes, count, scale))
+    if (needs_matrices(node, &options, &dims, axes, count, scale, sizes))
         return resize_by_matrices(node, &options, axes, count, scale, sizes);
     for (int i = 0; i < count; i++) { /* a whole size is said exactly */
         const double wide = scale[i] * (double)dims.size[axes[i]];

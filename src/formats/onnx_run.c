@@ -252,6 +252,7 @@ static clade_status path_for(job *j, const char *name, const char *suffix, char 
     return status;
 }
 
+/* The graph is that of inference already; with gradients the session must not drop what they need. */
 static clade_status fetch(job *j, clade_value value, clade_npy_type type, const char *path) {
     const clade_dims dims = clade_value_dims(value);
     clade_npy out = { .type = type, .rank = dims.rank };
@@ -269,7 +270,7 @@ static clade_status fetch(job *j, clade_value value, clade_npy_type type, const 
                                                                      .feed_count = j->feed_count,
                                                                      .fetches = &target,
                                                                      .fetch_count = 1,
-                                                                     .inference = true });
+                                                                     .inference = j->options->gradient_count == 0 });
     if (status == CLADE_OK) {
         convert(type, elements, count, out.values);
         status = clade_npy_write(j->context, path, &out);

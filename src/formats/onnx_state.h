@@ -11,14 +11,15 @@ enum { CLADE_ONNX_DEEPEST = 8 }; /* subgraphs in subgraphs that are translated *
 typedef struct clade_onnx_leaf {
     clade_value value;
     const clade_onnx_tensor *tensor;
-    bool evaluated; /* the reference's leaf was filled */
-    bool is_input;  /* the caller feeds it; what it holds is known already */
+    bool is_input; /* the caller feeds it; what it holds is known already */
 } clade_onnx_leaf;
 
 struct clade_onnx {
     clade_context *context;
     clade_arena arena; /* names, values, lists */
     clade_graph *graph;
+    char *classes; /* names in the arena, each ended by a zero; NULL: none */
+    int64_t class_count;
     clade_onnx_leaf *leaves;
     size_t leaf_count, leaf_capacity;
     clade_onnx_port *inputs, *outputs;
@@ -36,6 +37,8 @@ struct clade_onnx_import {
     clade_onnx_value **slots; /* by name, open addressing; a power of two of them */
     size_t slot_count;
     clade_reference *reference; /* evaluates what depends on constants */
+    uint8_t *known;             /* of each node of the graph: what it depends on (onnx_known.c) */
+    uint32_t known_count, known_capacity;
     const clade_onnx_translator *row;
     const char *op, *node; /* at work, for messages */
     bool refused;
@@ -43,6 +46,8 @@ struct clade_onnx_import {
     int depth;      /* of the subgraph that is translated in place; 0: the network itself */
 };
 
+/* Takes the names of classes from MODEL's metadata (formats/onnx_classes.c). */
+clade_status clade_onnx_read_classes(clade_onnx *network, const Onnx__ModelProto *model);
 /* Makes room for the names of GRAPH and of its subgraphs. */
 clade_status clade_onnx_make_names(clade_onnx_import *import, const Onnx__GraphProto *graph);
 /* The value of that name, made when MAKE says so; NULL when absent or memory is short. */
@@ -51,9 +56,11 @@ clade_onnx_value *clade_onnx_named(clade_onnx_import *import, const char *name, 
 clade_onnx_tensor *clade_onnx_keep(clade_onnx_import *import, const clade_onnx_tensor *tensor);
 /* The place of VALUE in the graph: a state of the file's contents where it is a constant. */
 clade_value clade_onnx_lower(clade_onnx_import *import, clade_onnx_value *value);
+/* ---- onnx_known.c ---- */
+
 /* The numbers of a value of the graph that depends on constants alone; NULL when it does not, or on a fault. */
 const clade_tensor *clade_onnx_evaluate(clade_onnx_import *import, clade_value value);
-bool clade_onnx_depends_on_constants(const clade_onnx_import *import, clade_value value);
+bool clade_onnx_depends_on_constants(clade_onnx_import *import, clade_value value);
 /* Translates a node, and names an initialiser, of the network or of a subgraph in place. */
 clade_status clade_onnx_add_node(clade_onnx_import *import, const Onnx__NodeProto *proto);
 clade_status clade_onnx_add_initializer(clade_onnx_import *import, const Onnx__TensorProto *proto);

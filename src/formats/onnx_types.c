@@ -64,8 +64,7 @@ static bool translate_constant_of_shape(clade_onnx_node *node) {
     int type;
     if (!clade_onnx_whole_numbers(node, 0, dims.size, CLADE_MAX_RANK, &dims.rank) || !read_fill(node, &type, &number))
         return false;
-    for (int i = 0; i < dims.rank; i++)
-        if (dims.size[i] == 0) return clade_onnx_empty(node, 0, type, &dims);
+    if (clade_onnx_dims_empty(&dims)) return clade_onnx_empty(node, 0, type, &dims);
     clade_value y = clade_constant(node->graph, dims, (float)number);
     if (!clade_onnx_type_is_float(type)) y = clade_cast(y, CLADE_I32);
     clade_onnx_out(node, 0, y, type);
@@ -102,7 +101,8 @@ static bool translate_range(clade_onnx_node *node) {
     for (int i = 0, count; i < 3; i++)
         if (!clade_onnx_numbers(node, i, &ends[i], 1, &count)) return false;
     const double steps = ceil((ends[1] - ends[0]) / ends[2]);
-    if (!(steps >= 1 && steps <= 1 << 24)) return clade_onnx_refuse(node, "a range of %g numbers", steps);
+    if (steps <= 0) return clade_onnx_empty(node, 0, clade_onnx_type(node, 0), &clade_shape(0));
+    if (!(steps <= 1 << 24)) return clade_onnx_refuse(node, "a range of %g numbers", steps);
     double *numbers = clade_allocate(node->graph->context, (size_t)steps, sizeof *numbers);
     if (numbers == NULL) return false;
     for (int64_t i = 0; i < (int64_t)steps; i++)

@@ -1,6 +1,7 @@
 /* Building a graph: nodes appended one after another, their types inferred at once, the first fault kept. */
 #include "graph/graph.h"
 
+#include "base/hash.h"
 #include "graph/operator.h"
 
 #include <stdio.h>
@@ -151,13 +152,19 @@ const char *clade_graph_unique_name(clade_graph *graph, const char *name, const 
     return numbered ? numbered : prefix;
 }
 
+/* Which list of leaves NAME is in. */
+static uint32_t leaf_list(const char *name) {
+    return (uint32_t)(clade_hash_text(name) % CLADE_LEAF_LISTS);
+}
+
 clade_value clade_graph_find(const clade_graph *graph, const char *op_name, const char *name) {
-    for (uint32_t i = 0; i < graph->node_count; i++) {
-        const clade_node *node = graph->nodes[i];
+    clade_value found = CLADE_NO_VALUE;
+    for (uint32_t i = graph->leaves[leaf_list(name)]; i > 0; i = graph->nodes[i - 1]->next_leaf) {
+        const clade_node *node = graph->nodes[i - 1]; /* later ones come first */
         if (strcmp(node->name, name) == 0 && strcmp(node->op->name, op_name) == 0)
-            return (clade_value){ node->graph, i, 0 };
+            found = (clade_value){ node->graph, i - 1, 0 };
     }
-    return CLADE_NO_VALUE;
+    return found;
 }
 
 /* ---- appending ---- */
@@ -231,7 +238,26 @@ clade_value clade_append(clade_graph *graph, const clade_op *op, const char *nam
     }
     clade_text_free(&why);
     graph->nodes[graph->node_count++] = node;
+    if (input_count == 0) {
+        uint32_t *latest = &graph->leaves[leaf_list(node->name)];
+        node->next_leaf = *latest;
+        *latest = graph->node_count;
+    }
     return (clade_value){ graph, node->index, 0 };
+}
+
+void clade_graph_name_nodes(clade_graph *graph, uint32_t first, const char *name) {
+    const char *kept = NULL;
+    for (uint32_t i = first; i < graph->node_count; i++) {
+        clade_node *node = graph->nodes[i];
+        if (node->input_count == 0 || node->name[0] != '\0') continue;
+        if (kept == NULL) kept = clade_arena_string(&graph->arena, name);
+        if (kept == NULL) {
+            clade_invalid(graph, CLADE_ERROR_MEMORY, "out of memory for the name \"%s\"", name);
+            return;
+        }
+        node->name = kept;
+    }
 }
 
 /* ---- updates ---- */

@@ -24,6 +24,7 @@ typedef struct clade_node {
     uint32_t input_count, output_count;
     const clade_value *inputs;
     const clade_type *outputs;
+    uint32_t next_leaf; /* of a leaf: 1 + the next of its list in clade_graph.leaves; 0 ends */
 } clade_node;
 
 /* How a size expression is made. */
@@ -44,13 +45,17 @@ typedef struct clade_update_entry {
     uint32_t program; /* 0: an ordinary update */
 } clade_update_entry;
 
+enum { CLADE_LEAF_LISTS = 1024 };
+
 struct clade_graph {
     clade_context *context;
     clade_arena arena;
     clade_node **nodes;
     uint32_t node_count, node_capacity;
-    clade_size_expression *sizes; /* of the size -1 - i at i; the first two are N and T */
+    uint32_t leaves[CLADE_LEAF_LISTS]; /* by a hash of their names: 1 + the latest; 0: none */
+    clade_size_expression *sizes;      /* of the size -1 - i at i; the first two are N and T */
     uint32_t size_count, size_capacity;
+    uint32_t backward_from; /* nodes from here on came with or after a gradient, but for a few; 0: none was asked for */
     clade_update_entry *updates;
     uint32_t update_count, update_capacity;
     clade_update_entry *programs; /* the updates of programs, in the order of clade_update_in() */
@@ -66,6 +71,8 @@ struct clade_graph {
  * graph's fault set. An invalid input passes its invalidity on without another fault. */
 clade_value clade_append(clade_graph *graph, const struct clade_op *op, const char *name, const void *attributes,
                          const clade_value *inputs, uint32_t input_count);
+/* Names the nodes from FIRST on that have inputs and no name yet: for one who appends several that are one layer. */
+void clade_graph_name_nodes(clade_graph *graph, uint32_t first, const char *name);
 /* Another output of the node that made VALUE. */
 clade_value clade_output(clade_value value, uint32_t output);
 /* Records the graph's first fault ("conv2d conv1: ...") and gives an invalid value. */

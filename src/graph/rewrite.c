@@ -81,11 +81,19 @@ static bool carry_over(clade_rewrite *rewrite, const clade_node *node, clade_rew
     return rewrite->to->status == CLADE_OK;
 }
 
+/* A pass may move single nodes across the line between forward and backward; it is drawn anew where the fewest lie on the
+ * wrong side: after the node by which those of the forward part lead by most. */
 static bool carry_over_all(clade_rewrite *rewrite, const uint32_t *order, size_t order_count, bool updates,
                            clade_rewriter *rewriter, void *user) {
     const clade_graph *from = rewrite->from;
-    for (size_t i = 0; i < order_count; i++)
+    int64_t lead = 0, most = 0;
+    for (size_t i = 0; i < order_count; i++) {
         if (!carry_over(rewrite, from->nodes[order[i]], rewriter, user)) return false;
+        lead += order[i] < from->backward_from ? 1 : -1;
+        if (lead <= most) continue;
+        most = lead;
+        rewrite->to->backward_from = rewrite->to->node_count;
+    }
     for (uint32_t i = 0; updates && i < from->update_count; i++)
         if (clade_update(clade_rewrite_value(rewrite, from->updates[i].state),
                          clade_rewrite_value(rewrite, from->updates[i].value)) != CLADE_OK)

@@ -58,5 +58,6 @@ clade_value clade_shrink(clade_value x, double threshold, double bias) {
 clade_value clade_gelu_by_tanh(clade_value x) {
     clade_value cubed = clade_multiply(x, clade_square(x));
     clade_value inner = clade_scale(clade_add(x, clade_scale(cubed, 0.044715)), sqrt(2 / acos(-1.0)));
-    return clade_scale(clade_multiply(x, clade_offset(clade_tanh(inner), 1)), 0.5);
+    return clade_multiply(x,
+                          clade_sigmoid(clade_scale(inner, 2))); /* 1 + tanh(a) is 2 sigmoid(2 a), without cancelling */
 }

@@ -254,12 +254,19 @@ static clade_value resize_axis(const clade_resize_options *given, clade_value x,
                                   .cubic = given->cubic != 0 ? (double)given->cubic : -0.75,
                                   .antialias = given->antialias };
     int64_t p = a.inputs, q = a.outputs;
-    if (given->to[axis] == 0) {
-        q = INT64_C(1) << 30;
-        p = (int64_t)llround((double)q / given->scale[axis]);
+    if (given->to[axis] == 0) { /* exact for scales from 1/64 on: they have 24 bits */
+        p = INT64_C(1) << 30;
+        q = (int64_t)llround((double)p * (double)given->scale[axis]);
+        for (; p % 2 == 0 && q % 2 == 0; p /= 2)
+            q /= 2;
     }
     if (a.outputs >= 1) set_coordinates(&a, given->coordinates, p, q);
     return clade_append(x.graph, &clade_op_resize, given->name, &a, &x, 1);
+}
+
+/* Whether a scale moves the places of AXIS, even where its size stays. */
+static bool is_scaled(const clade_resize_options *given, int32_t axis) {
+    return given->to[axis] == 0 && given->scale[axis] != 0 && given->scale[axis] != 1;
 }
 
 /* The axes one by one: those that shrink most first; of equal ones that grow, the innermost first. */
@@ -276,7 +283,7 @@ clade_value clade_resize_with(const clade_resize_options *options) {
         double least = 0;
         for (int32_t axis = 0; axis < dims.rank; axis++) {
             const int64_t inputs = dims.size[axis], outputs = outputs_of(&given, axis, inputs);
-            if (done[axis] || outputs == inputs) continue;
+            if (done[axis] || (outputs == inputs && !is_scaled(&given, axis))) continue;
             if (inputs < 0 || outputs < 1)
                 return clade_invalid(x.graph, CLADE_ERROR_ARGUMENT, "resize of %s: axis %d cannot be given that size",
                                      clade_type_text(x.graph, clade_value_type(x)), (int)axis);

@@ -318,6 +318,48 @@ static void test_arrays_without_elements_are_outputs_and_reduce(void **state) {
                  &(const array){ TYPE(FLOAT), 2, { 3, 1 }, { 1, 1, 1 } });
 }
 
+static void test_arrays_without_elements_are_moved(void **state) {
+    /* (3, 0) -> (0, 3) -> (0, 3, 1) -> (0, 6, 1) */
+    Onnx__NodeProto *const nodes[] = { node("ConstantOfShape", "a", "none", NULL), node("Transpose", "none", "t", NULL),
+                                       node("Unsqueeze", "t b", "wide", NULL), node("Tile", "wide c", "y", NULL),
+                                       NULL };
+    assert_gives(state, graph("", "y", nodes),
+                 ARRAYS({ TYPE(INT64), 1, { 2 }, { 3, 0 } }, { TYPE(INT64), 1, { 1 }, { 2 } },
+                        { TYPE(INT64), 1, { 3 }, { 1, 2, 1 } }),
+                 &(const array){ TYPE(FLOAT), 3, { 0, 6, 1 }, { 0 } });
+    Onnx__NodeProto *const taken[] = { node("Range", "a a b", "places", NULL), node("Gather", "c places", "y", NULL),
+                                       NULL };
+    assert_gives(state, graph("", "y", taken),
+                 ARRAYS({ TYPE(INT64), 0, { 0 }, { 4 } }, { TYPE(INT64), 0, { 0 }, { 1 } },
+                        { TYPE(FLOAT), 2, { 2, 3 }, { 1, 2, 3, 4, 5, 6 } }),
+                 &(const array){ TYPE(FLOAT), 2, { 0, 3 }, { 0 } });
+}
+
+/* ---- names ---- */
+
+static void test_names_are_kept(void **state) {
+    const graph_fixture *fixture = *state;
+    Onnx__NodeProto *const inside[] = { node("Mul", "before c", "after", NULL), node("Identity", "on", "still", NULL),
+                                        NULL };
+    Onnx__GraphProto *body = graph("i on before", "still after", inside);
+    Onnx__NodeProto *const nodes[] = { node("Loop", "a b c", "squared", SETTINGS({ "body", 0, NULL, body })),
+                                       node("Neg", "squared", "y", NULL), NULL };
+    nodes[1]->name = "negated";
+    clade_onnx *network = NULL;
+    const clade_onnx_port *outputs;
+    const char *path =
+        model_file(graph("", "y", nodes), ARRAYS({ TYPE(INT64), 0, { 0 }, { 2 } }, { TYPE(BOOL), 0, { 0 }, { 1 } },
+                                                 { TYPE(FLOAT), 1, { 1 }, { 3 } }));
+    assert_good(fixture->context, clade_onnx_read(fixture->context, path, NULL, &network));
+    assert_int_equal(clade_onnx_outputs(network, &outputs), 1);
+    const clade_node *negated = clade_value_node(outputs[0].value);
+    assert_string_equal(negated->name, "negated");
+    assert_string_equal(clade_value_node(negated->inputs[0])->name, "after");
+    assert_true(clade_value_valid(clade_graph_find(clade_onnx_graph(network), "state", "c")));
+    clade_onnx_free(network);
+    clear();
+}
+
 /* ---- sums of products, determinants ---- */
 
 static void test_einsum_and_det(void **state) {
@@ -425,6 +467,8 @@ int main(void) {
         TEST(test_a_loop_runs_its_steps),
         TEST(test_a_branch_is_taken),
         TEST(test_arrays_without_elements_are_outputs_and_reduce),
+        TEST(test_arrays_without_elements_are_moved),
+        TEST(test_names_are_kept),
         TEST(test_einsum_and_det),
         TEST(test_indices_of_pooling_in_column_order),
         TEST(test_what_is_not_supported_is_named_with_its_node),

@@ -15,8 +15,9 @@ import onnx
 import onnxruntime
 
 MODELS = ["perceptron", "softmax", "mlp", "mlp-sigmoid", "mlp-points", "lenet", "lenet5", "lenet5-deck", "mnist-cnn",
-          "resnet20", "resnet110", "resnet18", "resnet50", "googlenet", "alexnet", "vgg11-lrn", "lstm-rows"]
-LARGE = {"alexnet", "vgg11-lrn", "resnet50", "resnet110", "googlenet"}  # only where CLADE_LARGE is set
+          "simplenet", "lstm-rows", "resnet20"]
+LARGE = ["resnet32", "resnet44", "resnet56", "resnet110", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152",
+         "googlenet", "alexnet", "vgg11", "vgg11-lrn", "vgg13", "vgg16-1x1", "vgg16", "vgg19"]  # where CLADE_LARGE is set
 TOLERANCE = 1e-5  # of the largest output
 
 clade = sys.argv[1]
@@ -106,8 +107,7 @@ def compare_trained(folder):
         assert_close(f"image {index}", mine, theirs[index])
 
 
-for name in MODELS:
-    if name not in LARGE or os.environ.get("CLADE_LARGE"):
-        compare_model(name)
+for name in MODELS + (LARGE if os.environ.get("CLADE_LARGE") else []):
+    compare_model(name)
 if len(sys.argv) > 2:
     compare_trained(sys.argv[2])
