@@ -67,6 +67,18 @@ foreach(script ${test_scripts})
     clade_test(cli_${name} sh ${script})
 endforeach()
 
+# The fuzz targets on the files that fuzzing has kept: without libFuzzer, so by every compiler.
+file(GLOB fuzz_sources CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
+foreach(source ${fuzz_sources})
+    get_filename_component(name ${source} NAME_WE)
+    string(REGEX REPLACE "^fuzz_" "" what ${name})
+    add_executable(replay_${what} ${source} tests/fuzz/replay.c)
+    set_target_properties(replay_${what} PROPERTIES RUNTIME_OUTPUT_DIRECTORY tests)
+    target_include_directories(replay_${what} PRIVATE src ${clade_generated_folder})
+    target_link_libraries(replay_${what} PRIVATE clade_flags clade_static)
+    clade_test(${name} replay_${what} ${PROJECT_SOURCE_DIR}/tests/fuzz/seeds/${what})
+endforeach()
+
 # A stranger's program against the installed tree. With sanitizers inside the library a stranger could not link it.
 if(NOT CLADE_SANITIZE)
     clade_test(install_stranger sh ${PROJECT_SOURCE_DIR}/tests/install/stranger.sh ${PROJECT_BINARY_DIR}
@@ -79,3 +91,6 @@ set_target_properties(autograd_nodes PROPERTIES RUNTIME_OUTPUT_DIRECTORY tests)
 target_include_directories(autograd_nodes PRIVATE src ${clade_generated_folder})
 target_link_libraries(autograd_nodes PRIVATE clade_flags clade_static)
 clade_test(autograd_compare sh ${PROJECT_SOURCE_DIR}/tests/autograd/compare.sh $<TARGET_FILE:autograd_nodes>)
+if(TARGET clade)
+    clade_test(autograd_onnx sh ${PROJECT_SOURCE_DIR}/tests/autograd/onnx_gradients.sh)
+endif()
