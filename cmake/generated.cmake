@@ -1,6 +1,6 @@
-# The files written at build: the kernels as text inside the library, the table of operators, and the code that decodes
-# ONNX's messages. Each of the first two has a list of its inputs beside it, rewritten only when a file comes or goes, so
-# that every generator notices.
+# The files written at build: the kernels as text inside the library, the table of operators, and the code for the
+# messages of ONNX and TensorBoard. Each of the first two has a list of its inputs beside it, rewritten only when a file
+# comes or goes, so that every generator notices.
 # Sets clade_generated_folder and clade_generated_sources.
 set(clade_generated_folder ${PROJECT_BINARY_DIR}/generated)
 
@@ -23,11 +23,18 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/src/ops/op.h)
     list(APPEND clade_generated_sources ${clade_generated_folder}/op_table.c)
 endif()
 
-# ONNX's messages, from their definition; what is generated is compiled without the project's warnings.
-get_filename_component(onnx_folder ${CLADE_ONNX_PROTO} DIRECTORY)
-add_custom_command(OUTPUT ${clade_generated_folder}/onnx.pb-c.c ${clade_generated_folder}/onnx.pb-c.h
-    COMMAND ${CLADE_PROTOC_C} --proto_path=${onnx_folder} --c_out=${clade_generated_folder} onnx.proto
-    DEPENDS ${CLADE_ONNX_PROTO}
-    COMMENT "Generating the decoder of ONNX's messages" VERBATIM)
-set_source_files_properties(${clade_generated_folder}/onnx.pb-c.c PROPERTIES COMPILE_OPTIONS -w)
-list(APPEND clade_generated_sources ${clade_generated_folder}/onnx.pb-c.c)
+# The code that packs and unpacks the messages of a .proto file, as NAME.pb-c.[ch]; it is compiled without the project's
+# warnings.
+function(clade_generate_messages proto)
+    get_filename_component(folder ${proto} DIRECTORY)
+    get_filename_component(name ${proto} NAME_WE)
+    set(generated ${clade_generated_folder}/${name}.pb-c)
+    add_custom_command(OUTPUT ${generated}.c ${generated}.h
+        COMMAND ${CLADE_PROTOC_C} --proto_path=${folder} --c_out=${clade_generated_folder} ${name}.proto
+        DEPENDS ${proto}
+        COMMENT "Generating the messages of ${name}" VERBATIM)
+    set_source_files_properties(${generated}.c PROPERTIES COMPILE_OPTIONS -w)
+    set(clade_generated_sources ${clade_generated_sources} ${generated}.c PARENT_SCOPE)
+endfunction()
+clade_generate_messages(${CLADE_ONNX_PROTO})
+clade_generate_messages(${PROJECT_SOURCE_DIR}/src/formats/tensorboard.proto)

@@ -5,7 +5,7 @@
 #ifndef CLADE_FORMATS_PICTURE_H
 #define CLADE_FORMATS_PICTURE_H
 
-#include "base/context.h"
+#include "base/text.h"
 
 typedef struct clade_picture {
     int64_t channels; /* 1 or 3 */
@@ -30,6 +30,9 @@ void clade_picture_free(clade_context *context, clade_picture *picture);
  * */
 clade_status clade_picture_fit(clade_context *context, clade_picture *picture, int64_t channels, int64_t height,
                                int64_t width, uint8_t *out);
+
+/* PICTURE as a PNG of 8 bits a sample, appended to OUT. */
+clade_status clade_png_encode(const clade_picture *picture, clade_text *out);
 
 /* ---- the formats, for clade_picture_decode() ---- */
 
