@@ -23,7 +23,12 @@ typedef struct clade_layer {
     int64_t parameters;         /* trained numbers: weights, biases, gains */
     double multiply_adds;       /* of the products (convolution, matrix), for the whole batch */
     int64_t receptive_field[2]; /* height and width of what one output sees of the input; 0, 0: all of it */
-    int64_t activation_bytes;   /* of the output; 0 where it is the input with other sizes */
+    int64_t activations;        /* numbers in the output; 0 where it is the input with other sizes */
+    int64_t activation_bytes;   /* that they take */
+    /* Of a convolution of I numbers to O, of one image: its weights as they are, every place of a picture having the same;
+     * those of filters of its own for each place, O * (channels of a group) * height * width of a filter; and those of a
+     * fully connected layer, I * O. Without biases; 0 for any other layer. */
+    double shared_weights, local_weights, dense_weights;
 } clade_layer;
 
 typedef struct clade_summary {

@@ -147,8 +147,21 @@ static bool fill_output(walk *w, const clade_node *node, clade_layer *row) {
     int64_t count = clade_dims_value(w->graph, &type->dims, w->binding, row->output.size);
     row->output.rank = type->dims.rank;
     if (count < 0 || count > INT64_MAX / (int64_t)sizeof(double)) return false;
-    row->activation_bytes = node->op->view ? 0 : count * (int64_t)clade_dtype_size(type->dtype);
+    row->activations = node->op->view ? 0 : count;
+    row->activation_bytes = row->activations * (int64_t)clade_dtype_size(type->dtype);
     return true;
+}
+
+/* What sharing saves: see clade_layer. */
+static void count_weights(const walk *w, const clade_node *node, clade_layer *row) {
+    if (!is_op(node, "conv2d")) return;
+    int64_t weight[CLADE_MAX_RANK];
+    const clade_binding one = { .batch = 1, .time = w->binding.time };
+    row->shared_weights = (double)clade_dims_value(w->graph, &clade_value_type(node->inputs[1])->dims, one, weight);
+    const double in = (double)clade_dims_value(w->graph, &clade_value_type(node->inputs[0])->dims, one, NULL);
+    const double out = (double)clade_dims_value(w->graph, &node->outputs[0].dims, one, NULL);
+    row->local_weights = out * (double)(weight[1] * weight[2] * weight[3]);
+    row->dense_weights = in * out;
 }
 
 static void begin_row(const walk *w, const clade_node *node, clade_layer *row) {
@@ -156,6 +169,7 @@ static void begin_row(const walk *w, const clade_node *node, clade_layer *row) {
     row->name = node->name;
     row->type = type_of(node);
     row->multiply_adds = multiply_adds(w, node);
+    count_weights(w, node, row);
     if (!seen->everything) memcpy(row->receptive_field, seen->field, sizeof seen->field);
 }
 
