@@ -25,10 +25,13 @@ outcome choose_device(const invocation *call, const char *choice, size_t *index,
 }
 
 outcome open_device(const invocation *call, const char *choice, clade_device **device) {
-    size_t index = 0;
-    outcome result = choose_device(call, choice, &index, NULL);
-    if (result != DONE) return result;
-    if (clade_device_open(call->context, index, device) != CLADE_OK) return failed(call);
+    clade_device_pick picks[CLADE_MAX_PICKS];
+    size_t count = 0;
+    if (clade_device_choose_list(call->context, choice, picks, &count) != CLADE_OK) return failed(call);
+    if (count > 1)
+        return failed_because(call, "%zu devices at once are unsupported; name one of them, of parts as in 0/2:1",
+                              count);
+    if (clade_device_open_pick(call->context, &picks[0], device) != CLADE_OK) return failed(call);
     return DONE;
 }
 

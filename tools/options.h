@@ -12,7 +12,8 @@ typedef enum option_kind {
     OPTION_INTEGER, /* int64_t, at least the row's minimum */
     OPTION_SEED,    /* uint64_t, any */
     OPTION_REAL,    /* double, finite, at least the row's minimum */
-    OPTION_TEXT,    /* const char *: one of the row's words, where it has them */
+    OPTION_TEXT,    /* const char *: one of the row's words, where it has them; "[DIR]" may be left out at the end of
+                     * the command line and before an option, and is "" then */
     OPTION_BYTES,   /* int64_t, at least 1: 4096, 512M, 1.5G (powers of 1024) */
     OPTION_PAIRS,   /* option_pairs: NAME=VALUE, and the words of that form after it; may be given again */
 } option_kind;
@@ -54,7 +55,9 @@ void options_print(const option *table);
 #define OPTION_DEVICE(ARGUMENTS)                                                                                       \
     {                                                                                                                  \
         "--device", OPTION_TEXT, offsetof(ARGUMENTS, device), "D", 0,                                                  \
-            "index, type (gpu, cpu, accelerator) or part of a name; CLADE_DEVICE does the same"                        \
+            "index, type (gpu, cpu, accelerator) or part of a name, \"/K\" behind it for its K equal parts, \"/K:J\" " \
+            "for part J "                                                                                              \
+            "(from 0) alone; CLADE_DEVICE does the same"                                                               \
     }
 #define OPTIONS_END                                                                                                    \
     { NULL, OPTION_FLAG, 0, NULL, 0, NULL }

@@ -40,6 +40,26 @@ CLADE_API clade_status clade_device_choose(clade_context *context, const char *c
 CLADE_API clade_status clade_device_open(clade_context *context, size_t index, clade_device **device);
 CLADE_API void clade_device_close(clade_device *device);
 
+/* One device of a list: the whole of device INDEX, or one of the equal parts into which it is cut, a sub-device by
+ * itself. */
+typedef struct clade_device_pick {
+    size_t index;
+    size_t part, parts; /* part 0 .. PARTS - 1; of 1 part: the whole */
+} clade_device_pick;
+
+enum { CLADE_MAX_PICKS = 64 };
+
+/* The devices that CHOICES means: a choice as above or several with commas between; "all" for every device that works. A
+ * choice with "/K" behind it is the K equal parts of what it means without ("0/2": both halves of device 0), with "/K:J"
+ * part J of them alone, counted from 0. NULL means CLADE_DEVICE, and where that is unset the default. PICKS has room for
+ * CLADE_MAX_PICKS. CLADE_ERROR_ARGUMENT, with the choices, when one fits nothing, a device comes twice, or it cannot be
+ * cut so. */
+CLADE_API clade_status clade_device_choose_list(clade_context *context, const char *choices, clade_device_pick picks[],
+                                                size_t *count);
+CLADE_API clade_status clade_device_open_pick(clade_context *context, const clade_device_pick *pick,
+                                              clade_device **device);
+
+/* Its name; of a part with "(part 1 of 2)" behind. */
 CLADE_API const char *clade_device_name(const clade_device *device);
 
 /* Device memory of this device handle, in bytes. */

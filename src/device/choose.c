@@ -65,19 +65,18 @@ static clade_status refuse(choosing *c, const char *problem) {
     return status;
 }
 
-/* Whether the record's device runs the probe kernel right; tried once per context. */
-static bool works(choosing *c, size_t index) {
-    clade_device_record *record = &c->opencl->devices[index];
-    if (!record->usable) return false;
+bool clade_device_works(clade_context *context, size_t index) {
+    clade_device_record *record = NULL;
+    if (clade_devices_get(context, index, &record) != CLADE_OK || !record->usable) return false;
     if (record->probed) return record->probe_status == CLADE_OK;
     clade_device *device = NULL;
-    record->probe_status = clade_device_open(c->context, index, &device);
+    record->probe_status = clade_device_open(context, index, &device);
     if (record->probe_status == CLADE_OK) record->probe_status = clade_device_probe(device);
     clade_device_close(device);
     record->probed = true;
     if (record->probe_status != CLADE_OK)
-        clade_log(c->context, CLADE_LOG_WARNING, "%s (%s) is passed over: %s", record->name, record->platform_name,
-                  clade_error(c->context));
+        clade_log(context, CLADE_LOG_WARNING, "%s (%s) is passed over: %s", record->name, record->platform_name,
+                  clade_error(context));
     return record->probe_status == CLADE_OK;
 }
 
@@ -105,7 +104,7 @@ static bool pick_best(choosing *c, int only) {
         devices[best].candidate = false;
         c->index = best;
         /* A probe costs a program, so it is left out where it could change nothing. */
-        if (candidates == 1 ? devices[best].usable : works(c, best)) return true;
+        if (candidates == 1 ? devices[best].usable : clade_device_works(c->context, best)) return true;
     }
     return false;
 }

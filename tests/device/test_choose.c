@@ -4,6 +4,7 @@
 #include "device/state.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,6 +162,69 @@ static void test_properties_have_distinct_keys_and_values(void **state) {
     assert_fault(*state, CLADE_ERROR_ARGUMENT, "no device 57", clade_device_properties(*state, 57, &rows, &count));
 }
 
+static clade_status choose_list(clade_context *context, const char *choices, clade_device_pick picks[], size_t *count) {
+    memset(picks, 0xFF, CLADE_MAX_PICKS * sizeof *picks);
+    return clade_device_choose_list(context, choices, picks, count);
+}
+
+static void test_a_list_names_devices_in_its_order(void **state) {
+    clade_device_pick picks[CLADE_MAX_PICKS];
+    size_t count = 0, devices = 0;
+    assert_ok(*state, clade_device_count(*state, &devices));
+    if (devices != 2) skip();
+    assert_ok(*state, choose_list(*state, "1,0", picks, &count));
+    assert_int_equal(count, 2);
+    assert_int_equal(picks[0].index, 1);
+    assert_int_equal(picks[1].index, 0);
+    assert_int_equal(picks[0].parts, 1);
+    assert_ok(*state, choose_list(*state, "all", picks, &count));
+    assert_int_equal(count, 2);
+    assert_int_equal(picks[0].index, 0);
+    assert_ok(*state, choose_list(*state, record_of(*state, 1)->name, picks, &count));
+    assert_int_equal(count, 1);
+    assert_ok(*state, choose_list(*state, NULL, picks, &count));
+    assert_int_equal(count, 1);
+    setenv("CLADE_DEVICE", "0,1", 1);
+    assert_ok(*state, choose_list(*state, NULL, picks, &count));
+    assert_int_equal(count, 2);
+    unsetenv("CLADE_DEVICE");
+    assert_fault(*state, CLADE_ERROR_ARGUMENT, "in the list already", choose_list(*state, "0,1,0", picks, &count));
+    assert_fault(*state, CLADE_ERROR_ARGUMENT, "the devices are 0: ", choose_list(*state, "0,warp", picks, &count));
+    assert_fault(*state, CLADE_ERROR_ARGUMENT, "is no name", choose_list(*state, "0,", picks, &count));
+    assert_int_equal(count, 0);
+}
+
+static void test_parts_are_devices_of_their_own(void **state) {
+    clade_device_pick picks[CLADE_MAX_PICKS];
+    size_t count = 0;
+    if (choose_list(*state, "0/2", picks, &count) != CLADE_OK) skip(); /* one core, or no sub-devices */
+    assert_int_equal(count, 2);
+    clade_device *parts[2] = { NULL }, *whole = NULL;
+    assert_ok(*state, clade_device_open(*state, 0, &whole));
+    for (size_t i = 0; i < 2; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "(part %zu of 2)", i + 1);
+        assert_int_equal(picks[i].part, i);
+        assert_ok(*state, clade_device_open_pick(*state, &picks[i], &parts[i]));
+        assert_non_null(strstr(clade_device_name(parts[i]), name));
+        assert_int_equal(parts[i]->capabilities.compute_units, whole->capabilities.compute_units / 2);
+        assert_ok(*state, clade_device_probe(parts[i]));
+    }
+    const clade_opencl *opencl = whole->opencl;
+    for (size_t i = 0; i < 2; i++)
+        clade_device_close(parts[i]);
+    clade_device_close(whole);
+    assert_int_equal(clade_opencl_objects(opencl), 0);
+    assert_ok(*state, choose_list(*state, "0/2:1", picks, &count));
+    assert_int_equal(count, 1);
+    assert_int_equal(picks[0].part, 1);
+    assert_fault(*state, CLADE_ERROR_ARGUMENT, "in the list already", choose_list(*state, "0,0/2", picks, &count));
+    assert_fault(*state, CLADE_ERROR_ARGUMENT, "expected /K", choose_list(*state, "0/2:2", picks, &count));
+    assert_fault(*state, CLADE_ERROR_ARGUMENT, "expected /K", choose_list(*state, "0/0", picks, &count));
+    assert_fault(*state, CLADE_ERROR_ARGUMENT, "compute units", choose_list(*state, "0/100000", picks, &count));
+    assert_fault(*state, CLADE_ERROR_ARGUMENT, "fits none", choose_list(*state, "0/two", picks, &count));
+}
+
 int main(void) {
     setenv("POCL_DEVICES", "pthread pthread", 1);
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, new_context, free_context)
@@ -177,6 +241,8 @@ int main(void) {
         TEST(test_environment_stands_in_for_no_choice),
         TEST(test_part_of_names_unlike_each_other_is_refused),
         TEST(test_properties_have_distinct_keys_and_values),
+        TEST(test_a_list_names_devices_in_its_order),
+        TEST(test_parts_are_devices_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
