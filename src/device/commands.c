@@ -18,6 +18,7 @@ struct command {
     clade_buffer from, to; /* borrowed; fills use TO alone */
     size_t size;
     uint8_t byte;
+    bool waits; /* for other devices */
     clade_status (*call)(clade_device *device, void *data);
     void *data;
 };
@@ -27,6 +28,7 @@ struct clade_commands {
     clade_arena arena; /* labels and data */
     command *list;
     size_t count, capacity;
+    clade_reduction *reductions;
     size_t launched;                                      /* commands that have run before; they lead the list */
     void (*note)(void *user, const clade_launch *launch); /* of a list that only tells what would be in it */
     void *user;
@@ -58,10 +60,11 @@ bool clade_commands_sketched(clade_commands *commands, const clade_launch *launc
 
 void clade_commands_free(clade_commands *commands) {
     if (commands == NULL) return;
-    for (size_t i = 0; i < commands->count; i++)
+    for (size_t i = commands->count; i-- > 0;) /* drivers find the latest kernel first */
         if (commands->list[i].launch.kernel != NULL)
             clade_cl_ReleaseKernel(commands->device->opencl, commands->list[i].launch.kernel);
     clade_context *context = commands->device->context;
+    clade_reductions_free(commands->reductions);
     clade_arena_clear(&commands->arena);
     clade_free(context, commands->list);
     clade_free(context, commands);
@@ -69,6 +72,10 @@ void clade_commands_free(clade_commands *commands) {
 
 clade_device *clade_commands_device(const clade_commands *commands) {
     return commands->device;
+}
+
+clade_reduction **clade_commands_reductions(clade_commands *commands) {
+    return &commands->reductions;
 }
 
 size_t clade_commands_count(const clade_commands *commands) {
@@ -134,14 +141,26 @@ static clade_status enqueue_call(clade_device *device, command *self, cl_event *
     return self->call(device, self->data);
 }
 
-clade_status clade_commands_call(clade_commands *commands, const char *label, double flops,
-                                 clade_status (*call)(clade_device *device, void *data), const void *data,
-                                 size_t bytes) {
-    command made = { .enqueue = enqueue_call, .flops = flops, .call = call };
+static clade_status append_call(clade_commands *commands, const char *label, command made, const void *data,
+                                size_t bytes) {
     if (clade_commands_sketched(commands, NULL)) return CLADE_OK;
     made.data = clade_arena_copy(&commands->arena, data, bytes);
     if (made.data == NULL) return clade_fail_memory(commands->device->context, bytes, label);
     return append(commands, label, &made);
+}
+
+clade_status clade_commands_call(clade_commands *commands, const char *label, double flops,
+                                 clade_status (*call)(clade_device *device, void *data), const void *data,
+                                 size_t bytes) {
+    const command made = { .enqueue = enqueue_call, .flops = flops, .call = call };
+    return append_call(commands, label, made, data, bytes);
+}
+
+clade_status clade_commands_wait(clade_commands *commands, const char *label,
+                                 clade_status (*call)(clade_device *device, void *data), const void *data,
+                                 size_t bytes) {
+    const command made = { .enqueue = enqueue_call, .waits = true, .call = call };
+    return append_call(commands, label, made, data, bytes);
 }
 
 static clade_status enqueue_copy(clade_device *device, command *self, cl_event *event) {
@@ -187,22 +206,45 @@ clade_status clade_commands_fill(clade_commands *commands, const char *label, co
 /* ---- running ---- */
 
 /* The first run of a list, each command waited for: drivers compile at a first launch, and PoCL (3.1 at least) aborts in
- * pocl_release_dlhandle_cache() when it loads a kernel for a wider range while the same kernel is under way. */
+ * pocl_release_dlhandle_cache() when it loads a kernel for a wider range while the same kernel is under way, on whichever
+ * of its devices. So the platform's other devices rest meanwhile; but for a command that waits for them. */
 static clade_status run_first(clade_commands *commands) {
-    clade_status status = clade_device_finish(commands->device);
+    clade_shared_lock *launching = &commands->device->opencl->launching;
+    clade_status status = clade_device_settle(commands->device);
+    bool alone = false;
     for (size_t i = 0; i < commands->count && status == CLADE_OK; i++) {
-        status = commands->list[i].enqueue(commands->device, &commands->list[i], NULL);
-        if (status == CLADE_OK) status = clade_device_finish(commands->device);
+        command *run = &commands->list[i];
+        if (alone && run->waits) clade_shared_lock_leave(launching);
+        if (!alone && !run->waits) {
+            clade_shared_lock_alone(launching);
+            clade_device_settle_others(commands->device);
+        }
+        alone = !run->waits;
+        status = run->enqueue(commands->device, run, NULL);
+        if (status == CLADE_OK) status = clade_device_settle(commands->device);
     }
+    if (alone) clade_shared_lock_leave(launching);
     if (status == CLADE_OK) commands->launched = commands->count;
     return status;
 }
 
-clade_status clade_commands_enqueue(clade_commands *commands) {
-    if (commands->launched < commands->count) return run_first(commands);
+static clade_status run_again(clade_commands *commands) {
+    clade_opencl *opencl = commands->device->opencl;
+    const bool among_others = atomic_load(&opencl->open_count) > 1;
     clade_status status = CLADE_OK;
-    for (size_t i = 0; i < commands->count && status == CLADE_OK; i++)
-        status = commands->list[i].enqueue(commands->device, &commands->list[i], NULL);
+    for (size_t i = 0; i < commands->count && status == CLADE_OK; i++) {
+        command *run = &commands->list[i];
+        const bool together = among_others && !run->waits;
+        if (together) clade_shared_lock_together(&opencl->launching);
+        status = run->enqueue(commands->device, run, NULL);
+        if (together) clade_shared_lock_leave(&opencl->launching);
+    }
+    return status;
+}
+
+clade_status clade_commands_enqueue(clade_commands *commands) {
+    clade_status status = commands->launched < commands->count ? run_first(commands) : run_again(commands);
+    if (status != CLADE_OK) clade_reductions_break_off(commands->reductions);
     return status;
 }
 

@@ -10,6 +10,8 @@
 #include "clade/device.h"
 #include "device/opencl.h"
 
+#include <stdatomic.h>
+
 /* What a device can do. Kernels and their choice depend on these and never on a vendor's name. */
 typedef struct clade_capabilities {
     cl_device_type type;
@@ -41,15 +43,31 @@ struct clade_device {
     cl_command_queue queue;     /* in order; profiling when the device was opened so */
     cl_command_queue transfers; /* in order; NULL until clade_buffer_enqueue_upload() needs it */
     char name[256], platform_name[256], driver[256];
+    char title[320];        /* the name for people: of a part, which */
+    bool is_part;           /* ID is a sub-device, owned */
+    clade_device_pick pick; /* that it was opened by */
     bool profiling;
     struct clade_memory *memory;     /* statistics; src/device/memory.c */
     struct clade_programs *programs; /* src/device/program.c */
+    atomic_bool given_up;            /* clade_device_give_up() */
+    struct clade_ticket *last_words; /* done when a device that was given up answers after all */
+    struct clade_kept *kept;         /* memory of the host that it may still use; freed with the device */
+    clade_device *next;              /* in the chain of open devices, or of lost ones */
+    struct clade_group *group;       /* that it reduces with; NULL: alone (device/group.h) */
+    size_t member;                   /* its number there */
 };
 
 /* Opens device INDEX with a profiling queue (clade_commands_time() needs it). */
 clade_status clade_device_open_profiling(clade_context *context, size_t index, clade_device **device);
+/* Opens the same device, or part of one, once more, with OpenCL objects of its own: after a failure of DEVICE. */
+clade_status clade_device_reopen(const clade_device *device, clade_device **again);
 /* Waits until everything enqueued is done: between runs, never inside a step. */
 clade_status clade_device_finish(clade_device *device);
+/* From now on nothing waits for DEVICE, which does not answer: waits under way end with CLADE_ERROR_DEVICE, and
+ * clade_device_close() leaves its OpenCL objects to a device that has not answered by then. From any thread. */
+void clade_device_give_up(clade_device *device);
+/* Frees host memory that the device may be reading or writing: with the device, where it was given up, else at once. */
+void clade_device_free_later(clade_device *device, void *memory);
 /* Hands enqueued work to the device without waiting. */
 clade_status clade_device_flush(clade_device *device);
 
@@ -65,6 +83,13 @@ typedef struct clade_buffer {
 /* An uninitialised buffer of BYTES (at least 1) for WHAT, which error texts name. Over the device's largest allocation
  * or total: CLADE_ERROR_MEMORY with the sizes. clade_buffer_free() leaves *BUFFER zeroed and accepts one. */
 clade_status clade_buffer_new(clade_device *device, size_t bytes, const char *what, clade_buffer *buffer);
+/* Bytes that may still be allocated: of the limit that was set, or of what the device has. */
+size_t clade_device_room(const clade_device *device);
+/* "13.8 GiB" for people. */
+typedef struct clade_size_phrase {
+    char text[32];
+} clade_size_phrase;
+clade_size_phrase clade_size_words(double bytes);
 clade_status clade_buffer_slice(const clade_buffer *whole, size_t offset, size_t bytes, const char *what,
                                 clade_buffer *slice);
 void clade_buffer_free(clade_buffer *buffer);
@@ -87,14 +112,19 @@ bool clade_device_uploads_beside(const clade_device *device);
  * callback signals, so no OpenCL call blocks. */
 typedef struct clade_ticket clade_ticket;
 clade_status clade_ticket_new(clade_device *device, clade_ticket **ticket);
-void clade_ticket_free(clade_ticket *ticket); /* waits first */
+void clade_ticket_free(clade_ticket *ticket);  /* waits first, unless the device is given up */
+void clade_ticket_leave(clade_ticket *ticket); /* the same of one without reads, and without waiting */
 /* Enqueues the read of BYTES from BUFFER into DATA, to be covered by the ticket's next clade_ticket_submit(). */
 clade_status clade_ticket_read(clade_ticket *ticket, const clade_buffer *buffer, void *data, size_t bytes);
+/* The same for mapping all of BUFFER, to read and to write, at *PLACE: valid when the ticket is done. */
+clade_status clade_ticket_map(clade_ticket *ticket, const clade_buffer *buffer, void **place);
 /* Marks the point in the queue: the ticket is done when everything enqueued before is done. Flushes. With no read since
  * the last submit it enqueues a marker. */
 clade_status clade_ticket_submit(clade_ticket *ticket);
 bool clade_ticket_done(clade_ticket *ticket);         /* true also when never submitted */
 clade_status clade_ticket_wait(clade_ticket *ticket); /* the device's failure, if it failed */
+/* Waits for at most SECONDS; whether it is done, clade_ticket_wait() says how. */
+bool clade_ticket_wait_for(clade_ticket *ticket, double seconds);
 
 /* ---- programs (program.c, program_cache.c, kernel_source.c) ----
  *
@@ -176,9 +206,23 @@ clade_status clade_commands_launch(clade_commands *commands, const clade_launch 
 clade_status clade_commands_call(clade_commands *commands, const char *label, double flops,
                                  clade_status (*call)(clade_device *device, void *data), const void *data,
                                  size_t bytes);
+/* The same of a call that waits for other devices. */
+clade_status clade_commands_wait(clade_commands *commands, const char *label,
+                                 clade_status (*call)(clade_device *device, void *data), const void *data,
+                                 size_t bytes);
 clade_status clade_commands_copy(clade_commands *commands, const char *label, const clade_buffer *from,
                                  const clade_buffer *to, size_t bytes);
 clade_status clade_commands_fill(clade_commands *commands, const char *label, const clade_buffer *buffer, uint8_t byte);
+
+/* Appends what sends COUNT buffers of float32 to the host, to be summed over the device's group; it does not wait. The sums
+ * will go into TO, which may be the same buffers (at least as fast), then left alone meanwhile. NUMBER tells the list's
+ * sums apart. */
+clade_status clade_commands_send(clade_commands *commands, const char *label, int64_t number,
+                                 const clade_buffer *const from[], const clade_buffer *const to[], size_t count);
+/* Appends what waits for the members of the group and puts the sums of what was sent as NUMBER into TO: the one kind of
+ * command that waits. On a device without a group the sums are what was sent. LAST: the device has
+ * nothing to do meanwhile. CLADE_ERROR_DEVICE when the group breaks before all have sent theirs. */
+clade_status clade_commands_receive(clade_commands *commands, const char *label, int64_t number, bool last);
 
 size_t clade_commands_count(const clade_commands *commands);
 /* Enqueues all, in order. The first run waits for each command; later ones make no blocking call, set no argument and

@@ -31,10 +31,10 @@ clade_memory_statistics clade_device_memory(const clade_device *device) {
                                       .largest = device->capabilities.largest_allocation };
 }
 
-clade_size_text clade_size_words(double bytes) {
+clade_size_phrase clade_size_words(double bytes) {
     static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
     size_t unit = 0;
-    clade_size_text out;
+    clade_size_phrase out;
     for (; bytes >= 1024 && unit + 1 < sizeof units / sizeof units[0]; unit++)
         bytes /= 1024;
     snprintf(out.text, sizeof out.text, unit == 0 || bytes == (double)(int64_t)bytes ? "%.0f %s" : "%.1f %s", bytes,
@@ -44,6 +44,12 @@ clade_size_text clade_size_words(double bytes) {
 
 void clade_device_limit_memory(clade_device *device, size_t bytes) {
     device->memory->limit = bytes;
+}
+
+size_t clade_device_room(const clade_device *device) {
+    const size_t limit = device->memory->limit, total = device->capabilities.global_memory;
+    const size_t most = limit > 0 && limit < total ? limit : total, in_use = device->memory->in_use;
+    return most > in_use ? most - in_use : 0;
 }
 
 static clade_status check_room(const clade_device *device, size_t bytes, const char *what) {

@@ -11,12 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whether this call is the one to fail. */
-static bool injected(clade_opencl *opencl) {
-    if (atomic_load_explicit(&opencl->until_failure, memory_order_relaxed) <= 0) return false;
-    if (atomic_fetch_sub(&opencl->until_failure, 1) != 1) return false;
+/* What this call comes to without reaching the driver: CL_SUCCESS when it is to reach it. ON is what it is asked of. */
+static cl_int injected(clade_opencl *opencl, clade_opencl_call call, const void *on) {
+    if (atomic_load_explicit(&opencl->armed, memory_order_relaxed) > 0) {
+        cl_int code = clade_opencl_fault_of(opencl, call, on);
+        if (code != CL_SUCCESS) return code;
+    }
+    if (atomic_load_explicit(&opencl->until_failure, memory_order_relaxed) <= 0) return CL_SUCCESS;
+    if (atomic_fetch_sub(&opencl->until_failure, 1) != 1) return CL_SUCCESS;
     atomic_store(&opencl->failed, true);
-    return true;
+    return atomic_load(&opencl->failure_code);
 }
 
 static void tally(atomic_uint_fast64_t *counter, uint64_t amount) {
@@ -38,13 +42,20 @@ static void trace(clade_opencl *opencl, const char *call, cl_int code) {
     if (event != NULL) atomic_fetch_add(&opencl->objects, 1);
 #define NOTE_BLOCKING                                                                                                  \
     if (blocking) tally(&opencl->blocking, 1);
+#define NOTE_PARTS                                                                                                     \
+    if (parts != NULL) atomic_fetch_add(&opencl->objects, entries);
 #define NOTE_READ tally(&opencl->bytes_read, bytes);
 #define NOTE_WAIT tally(&opencl->blocking, 1);
+
+/* The first of a call's arguments: the object that it is asked of. */
+#define FIRST_OF(...) FIRST_(__VA_ARGS__, 0)
+#define FIRST_(A, ...) ((const void *)(uintptr_t)(A))
 
 #define DEFINE_STATUS(NAME, RESULT, PARAMETERS, ARGUMENTS, NOTE)                                                       \
     RESULT clade_cl_##NAME(clade_opencl *opencl, CLADE_CL_UNWRAP PARAMETERS) {                                         \
         tally(&opencl->calls[CLADE_CL_##NAME], 1);                                                                     \
-        cl_int result = injected(opencl) ? atomic_load(&opencl->failure_code) : opencl->NAME ARGUMENTS;                \
+        cl_int result = injected(opencl, CLADE_CL_##NAME, FIRST_OF ARGUMENTS);                                         \
+        if (result == CL_SUCCESS) result = opencl->NAME ARGUMENTS;                                                     \
         if (result == CL_SUCCESS) {                                                                                    \
             NOTE                                                                                                       \
         }                                                                                                              \
@@ -67,11 +78,8 @@ static void trace(clade_opencl *opencl, const char *call, cl_int code) {
     RESULT clade_cl_##NAME(clade_opencl *opencl, CLADE_CL_UNWRAP PARAMETERS) {                                         \
         tally(&opencl->calls[CLADE_CL_##NAME], 1);                                                                     \
         RESULT object = NULL;                                                                                          \
-        *code = CL_SUCCESS;                                                                                            \
-        if (injected(opencl))                                                                                          \
-            *code = atomic_load(&opencl->failure_code);                                                                \
-        else                                                                                                           \
-            object = opencl->NAME ARGUMENTS;                                                                           \
+        *code = injected(opencl, CLADE_CL_##NAME, FIRST_OF ARGUMENTS);                                                 \
+        if (*code == CL_SUCCESS) object = opencl->NAME ARGUMENTS;                                                      \
         if (object == NULL && *code == CL_SUCCESS) *code = CL_OUT_OF_HOST_MEMORY;                                      \
         if (*code == CL_SUCCESS) {                                                                                     \
             NOTE                                                                                                       \
@@ -85,8 +93,11 @@ CLADE_OPENCL_CALLS(DEFINE)
 
 static void free_opencl(clade_opencl *opencl) {
     clade_context *context = opencl->context;
+    clade_devices_bury(opencl);
     clade_clblast_free(opencl);
     clade_devices_free(opencl);
+    clade_mutex_destroy(&opencl->lock);
+    clade_shared_lock_destroy(&opencl->launching);
     clade_free(context, opencl->why);
     clade_free(context, opencl);
 }
@@ -136,10 +147,14 @@ clade_status clade_opencl_load(clade_context *context, clade_opencl **opencl) {
     clade_opencl *made = clade_allocate(context, 1, sizeof *made);
     if (made == NULL) return clade_fail_memory(context, sizeof *made, "the OpenCL entry points");
     made->context = context;
+    clade_mutex_init(&made->lock);
+    clade_shared_lock_init(&made->launching);
     made->trace = clade_environment("CLADE_TRACE") != NULL;
     clade_status status = open_library(context, made);
     if (status == CLADE_OK) status = clade_clblast_new(made);
     if (status != CLADE_OK) {
+        clade_mutex_destroy(&made->lock);
+        clade_shared_lock_destroy(&made->launching);
         clade_free(context, made);
         return status;
     }

@@ -47,6 +47,15 @@ void clade_opencl_fail_at(clade_opencl *opencl, uint64_t nth, cl_int code);
 /* Whether the injected failure has come to pass. */
 bool clade_opencl_failed(const clade_opencl *opencl);
 
+/* For tests: after AFTER more commands enqueued on DEVICE it is lost, every call on it failing from then on; or it hangs:
+ * calls succeed, but nothing enqueued from then on is carried out before clade_device_release(). Either holds for this
+ * handle alone: the device opened anew works. CLADE_LOSE_MEMBER=M:N and CLADE_HANG_MEMBER=M:N do the same, after N
+ * commands, to the first device that becomes member M of a group. */
+struct clade_device;
+void clade_device_lose(struct clade_device *device, uint64_t after);
+void clade_device_hang(struct clade_device *device, uint64_t after);
+void clade_device_release(struct clade_device *device);
+
 /* "CL_OUT_OF_RESOURCES" for -5; "unknown OpenCL error" otherwise. */
 const char *clade_opencl_error_name(cl_int code);
 

@@ -25,6 +25,11 @@ typedef void(CL_CALLBACK *clade_cl_event_notify)(cl_event, cl_int, void *);
     X(GetDeviceInfo, STATUS, cl_int, \
       (cl_device_id device, cl_device_info name, size_t bytes, void *value, size_t *size), \
       (device, name, bytes, value, size), NOTE_NOTHING) \
+    X(CreateSubDevices, STATUS, cl_int, \
+      (cl_device_id device, const cl_device_partition_property *properties, cl_uint entries, cl_device_id *parts, \
+       cl_uint *count), \
+      (device, properties, entries, parts, count), NOTE_PARTS) \
+    X(ReleaseDevice, RELEASE, cl_int, (cl_device_id device), (device), NOTE_RELEASE) \
     X(CreateContext, OBJECT, cl_context, \
       (const cl_context_properties *properties, cl_uint count, const cl_device_id *devices, \
        clade_cl_context_notify notify, void *user, cl_int *code), \
@@ -84,6 +89,14 @@ typedef void(CL_CALLBACK *clade_cl_event_notify)(cl_event, cl_int, void *);
       (cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset, size_t bytes, const void *data, \
        cl_uint wait_count, const cl_event *wait_list, cl_event *event), \
       (queue, buffer, blocking, offset, bytes, data, wait_count, wait_list, event), NOTE_EVENT NOTE_BLOCKING) \
+    X(EnqueueMapBuffer, OBJECT, void *, \
+      (cl_command_queue queue, cl_mem buffer, cl_bool blocking, cl_map_flags flags, size_t offset, size_t bytes, \
+       cl_uint wait_count, const cl_event *wait_list, cl_event *event, cl_int *code), \
+      (queue, buffer, blocking, flags, offset, bytes, wait_count, wait_list, event, code), NOTE_EVENT NOTE_BLOCKING) \
+    X(EnqueueUnmapMemObject, STATUS, cl_int, \
+      (cl_command_queue queue, cl_mem buffer, void *mapped, cl_uint wait_count, const cl_event *wait_list, \
+       cl_event *event), \
+      (queue, buffer, mapped, wait_count, wait_list, event), NOTE_EVENT) \
     X(EnqueueCopyBuffer, STATUS, cl_int, \
       (cl_command_queue queue, cl_mem from, cl_mem to, size_t from_offset, size_t to_offset, size_t bytes, \
        cl_uint wait_count, const cl_event *wait_list, cl_event *event), \
@@ -95,6 +108,8 @@ typedef void(CL_CALLBACK *clade_cl_event_notify)(cl_event, cl_int, void *);
     X(EnqueueMarkerWithWaitList, STATUS, cl_int, \
       (cl_command_queue queue, cl_uint wait_count, const cl_event *wait_list, cl_event *event), \
       (queue, wait_count, wait_list, event), NOTE_EVENT) \
+    X(CreateUserEvent, OBJECT, cl_event, (cl_context context, cl_int *code), (context, code), NOTE_CREATION) \
+    X(SetUserEventStatus, STATUS, cl_int, (cl_event event, cl_int status), (event, status), NOTE_NOTHING) \
     X(SetEventCallback, STATUS, cl_int, \
       (cl_event event, cl_int status, clade_cl_event_notify notify, void *user), \
       (event, status, notify, user), NOTE_NOTHING) \

@@ -4,6 +4,7 @@
 #define CLADE_DEVICE_STATE_H
 
 #include "base/library.h"
+#include "base/thread.h"
 #include "device/device.h"
 
 #include <stdatomic.h>
@@ -26,6 +27,16 @@ typedef struct clade_device_record {
 /* CLBlast's entry points and what is known of it (clblast.c). */
 typedef struct clade_clblast clade_clblast;
 
+/* A device that is to be lost or to hang (opencl_faults.c). */
+typedef struct clade_device_fault {
+    const clade_device *device; /* NULL: no fault */
+    uint64_t enqueues;          /* that go well yet */
+    bool hangs, happened;
+    cl_event released; /* what a hanging queue waits for */
+} clade_device_fault;
+
+enum { CLADE_MAX_FAULTS = 8 };
+
 struct clade_opencl {
     clade_context *context;
     clade_library library;
@@ -36,6 +47,15 @@ struct clade_opencl {
     atomic_int_fast64_t until_failure;
     atomic_int failure_code;
     atomic_bool failed;
+    clade_mutex lock;
+    /* Under the lock: */
+    clade_device_fault faults[CLADE_MAX_FAULTS];
+    clade_shared_lock launching; /* held together by who enqueues, alone by who runs a list for the first time */
+    clade_device *open;          /* chained; changed by who holds LAUNCHING alone */
+    atomic_int open_count;
+    clade_device *lost; /* devices that were closed without an answer, chained */
+    /* Not under it: */
+    atomic_int armed; /* faults that are set */
     clade_device_record *devices;
     size_t device_count;
     bool devices_read;
@@ -46,6 +66,13 @@ struct clade_opencl {
 #undef CLADE_CL_POINTER
 };
 
+/* ---- opencl_faults.c ---- */
+
+/* What CALL on the object ON comes to where a fault is set for its device; CL_SUCCESS: it goes to the driver. */
+cl_int clade_opencl_fault_of(clade_opencl *opencl, clade_opencl_call call, const void *on);
+/* Takes away what was set for DEVICE. */
+void clade_device_forget_faults(clade_device *device);
+
 /* ---- platform.c ---- */
 
 /* Reads the list of devices at first need. */
@@ -55,6 +82,19 @@ clade_status clade_devices_get(clade_context *context, size_t index, clade_devic
 void clade_devices_free(clade_opencl *opencl);
 /* A text property into TEXT, cut to fit, without trailing blanks. */
 cl_int clade_device_text(clade_opencl *opencl, cl_device_id id, cl_device_info name, char *text, size_t size);
+
+/* ---- choose.c ---- */
+
+/* Whether device INDEX runs the probe kernel right; tried once per context. */
+bool clade_device_works(clade_context *context, size_t index);
+
+/* ---- parts.c ---- */
+
+/* CLADE_ERROR_ARGUMENT when the device of RECORD cannot be cut into PARTS equal parts. */
+clade_status clade_device_check_parts(clade_context *context, const clade_device_record *record, size_t parts);
+/* Sub-device PART of PARTS; the caller releases it. */
+clade_status clade_device_cut(clade_context *context, const clade_device_record *record, size_t part, size_t parts,
+                              cl_device_id *id);
 
 /* ---- capabilities.c ---- */
 
@@ -67,15 +107,15 @@ clade_status clade_device_probe(clade_device *device);
 /* Times a launch on a profiling queue: whether its timestamps can be believed. */
 clade_status clade_device_probe_profiling(clade_device *device, bool *works);
 
+/* ---- device.c ---- */
+
+/* Closes what was given up and has answered since; leaves the rest as it is. */
+void clade_devices_bury(clade_opencl *opencl);
+
 /* ---- memory.c ---- */
 
 clade_status clade_memory_new(clade_device *device);
 void clade_memory_free(clade_device *device);
-/* "13.8 GiB" for people. */
-typedef struct clade_size_text {
-    char text[32];
-} clade_size_text;
-clade_size_text clade_size_words(double bytes);
 
 /* ---- program.c ---- */
 
@@ -121,6 +161,20 @@ clade_status clade_launch_prepare(clade_device *device, const clade_launch *laun
 clade_device *clade_commands_device(const clade_commands *commands);
 /* Whether the list only tells what would be in it; tells of LAUNCH (NULL: nothing) if so. */
 bool clade_commands_sketched(clade_commands *commands, const clade_launch *launch);
+
+/* ---- reduction.c ---- */
+
+/* What a list sends under one number: a place in host memory, and the ticket that tells when it is all there. */
+typedef struct clade_reduction clade_reduction;
+/* The chain of a list's reductions, for reduction.c to add to; freed with the list. */
+clade_reduction **clade_commands_reductions(clade_commands *commands);
+void clade_reductions_free(clade_reduction *chain);
+/* After a run that failed: gives back what is mapped. */
+void clade_reductions_break_off(clade_reduction *chain);
+/* Waits until everything enqueued on DEVICE is done. In a group: no longer than it is whole, and its limit allows. */
+clade_status clade_device_settle(clade_device *device);
+/* Waits likewise for every other open device of DEVICE's platform, and does not care how that ends. */
+void clade_device_settle_others(const clade_device *device);
 
 /* ---- clblast.c ---- */
 

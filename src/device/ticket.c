@@ -58,15 +58,29 @@ static void release_last(clade_ticket *ticket) {
     ticket->last = NULL;
 }
 
+/* Waits, with the lock held, until the ticket is done or its device is given up; whether it is done. */
+static bool wait_unless_given_up(clade_ticket *ticket) {
+    static const double glance = 0.1; /* seconds between looks */
+    while (ticket->pending && !atomic_load(&ticket->device->given_up))
+        clade_condition_wait_for(&ticket->done, &ticket->lock, glance);
+    return !ticket->pending;
+}
+
 void clade_ticket_free(clade_ticket *ticket) {
     if (ticket == NULL) return;
     clade_device *device = ticket->device;
     /* A read enqueued but never submitted would still write into its DATA. */
-    if (ticket->last != NULL) clade_cl_Finish(device->opencl, device->queue);
+    if (ticket->last != NULL && !atomic_load(&device->given_up)) clade_cl_Finish(device->opencl, device->queue);
     release_last(ticket);
     clade_mutex_lock(&ticket->lock);
-    while (ticket->pending)
-        clade_condition_wait(&ticket->done, &ticket->lock);
+    wait_unless_given_up(ticket);
+    let_go(ticket);
+}
+
+void clade_ticket_leave(clade_ticket *ticket) {
+    if (ticket == NULL) return;
+    release_last(ticket);
+    clade_mutex_lock(&ticket->lock);
     let_go(ticket);
 }
 
@@ -80,6 +94,20 @@ clade_status clade_ticket_read(clade_ticket *ticket, const clade_buffer *buffer,
                                              NULL, &event);
     if (code != CL_SUCCESS)
         return clade_opencl_fail(device->context, "clEnqueueReadBuffer", code, "of %zu bytes from %s", bytes,
+                                 device->name);
+    release_last(ticket);
+    ticket->last = event;
+    return CLADE_OK;
+}
+
+clade_status clade_ticket_map(clade_ticket *ticket, const clade_buffer *buffer, void **place) {
+    clade_device *device = ticket->device;
+    cl_event event = NULL;
+    cl_int code = CL_SUCCESS;
+    *place = clade_cl_EnqueueMapBuffer(device->opencl, device->queue, buffer->memory, CL_FALSE,
+                                       CL_MAP_READ | CL_MAP_WRITE, 0, buffer->bytes, 0, NULL, &event, &code);
+    if (code != CL_SUCCESS)
+        return clade_opencl_fail(device->context, "clEnqueueMapBuffer", code, "of %zu bytes on %s", buffer->bytes,
                                  device->name);
     release_last(ticket);
     ticket->last = event;
@@ -138,13 +166,23 @@ bool clade_ticket_done(clade_ticket *ticket) {
     return done;
 }
 
+bool clade_ticket_wait_for(clade_ticket *ticket, double seconds) {
+    const double until = clade_clock_seconds() + seconds;
+    clade_mutex_lock(&ticket->lock);
+    for (double rest = seconds; ticket->pending && rest > 0; rest = until - clade_clock_seconds())
+        clade_condition_wait_for(&ticket->done, &ticket->lock, rest);
+    const bool done = !ticket->pending;
+    clade_mutex_unlock(&ticket->lock);
+    return done;
+}
+
 clade_status clade_ticket_wait(clade_ticket *ticket) {
     clade_device *device = ticket->device;
     clade_mutex_lock(&ticket->lock);
-    while (ticket->pending)
-        clade_condition_wait(&ticket->done, &ticket->lock);
+    const bool done = wait_unless_given_up(ticket);
     cl_int result = ticket->result;
     clade_mutex_unlock(&ticket->lock);
+    if (!done) return clade_fail(device->context, CLADE_ERROR_DEVICE, "%s does not answer", device->name);
     if (result < 0)
         return clade_opencl_fail(device->context, "waiting", result, "for the commands enqueued on %s", device->name);
     return CLADE_OK;
