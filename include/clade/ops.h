@@ -8,6 +8,7 @@
 #ifndef CLADE_OPS_H
 #define CLADE_OPS_H
 
+#include "clade/ops/collective.h"
 #include "clade/ops/convolution.h"
 #include "clade/ops/correlation.h"
 #include "clade/ops/elementwise.h"

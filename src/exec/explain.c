@@ -24,12 +24,17 @@ static void print_graph(const clade_graph *graph, const char *title, clade_text 
 }
 
 /* Runs the passes as a plan does, printing the graph after each. */
-static clade_status print_passes(const clade_graph *graph, clade_value *targets, size_t count,
+static clade_status print_passes(const clade_session *session, clade_value *targets, size_t count,
                                  const clade_explain_options *options, clade_text *out) {
+    const clade_graph *graph = clade_session_graph(session);
     clade_graph *owned = NULL;
     if (wanted(options, "graph")) print_graph(graph, "graph", out);
     for (const clade_plan_pass *pass = clade_plan_passes; pass->name != NULL; pass++) {
-        if (pass->only_inference && !options->inference) continue;
+        if (!clade_plan_pass_applies(pass, session, options->inference)) {
+            if (options->pass != NULL && wanted(options, pass->name))
+                clade_text_add(out, "== %s: no part of this run\n\n", pass->name);
+            continue;
+        }
         clade_graph *next = pass->run(owned != NULL ? owned : graph, targets, count, !options->inference);
         clade_graph_free(owned);
         owned = next;
@@ -46,6 +51,10 @@ static void print_memory(clade_plan *plan, clade_text *out) {
                    use.unplanned, use.planned > 0 ? (double)use.unplanned / (double)use.planned : 1.0, use.states);
     clade_text_add(out, "largest value: %s, %zu bytes\n", use.largest_name != NULL ? use.largest_name : "none",
                    use.largest);
+    if (use.kept_all == 0) return;
+    char words[256];
+    clade_plan_recompute_words(&use, words);
+    clade_text_add(out, "recomputation: the step %s\n", words);
 }
 
 static clade_status print_plan(clade_session *session, const clade_value *targets, size_t count,
@@ -76,7 +85,7 @@ clade_status clade_explain(clade_session *session, const clade_value *targets, s
     clade_value *moving = clade_allocate(context, 1, bytes);
     if (moving == NULL) return clade_fail_memory(context, bytes, "the targets");
     if (target_count > 0) memcpy(moving, targets, target_count * sizeof *targets);
-    clade_status status = print_passes(clade_session_graph(session), moving, target_count, options, &out);
+    clade_status status = print_passes(session, moving, target_count, options, &out);
     if (status == CLADE_OK && wanted(options, "plan"))
         status = print_plan(session, targets, target_count, options, &out);
     if (status == CLADE_OK && (out.failed || (*text = clade_duplicate(context, clade_text_get(&out))) == NULL))

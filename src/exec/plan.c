@@ -2,6 +2,8 @@
  * every value, and the list of commands that a run enqueues. */
 #include "exec/plan.h"
 
+#include "device/group.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +31,14 @@ static clade_graph *fold(const clade_graph *graph, clade_value *targets, size_t 
     return clade_pass_fold(graph, targets, count, NULL);
 }
 
+static clade_graph *alone(const clade_graph *graph, clade_value *targets, size_t count, bool updates) {
+    return clade_pass_alone(graph, targets, count, updates, NULL);
+}
+
+static clade_graph *synchronise(const clade_graph *graph, clade_value *targets, size_t count, bool updates) {
+    return clade_pass_sync_batch_norm(graph, targets, count, updates, NULL);
+}
+
 static clade_graph *simplify(const clade_graph *graph, clade_value *targets, size_t count, bool updates) {
     return clade_pass_simplify(graph, targets, count, updates, NULL);
 }
@@ -46,17 +56,41 @@ static clade_graph *fuse(const clade_graph *graph, clade_value *targets, size_t 
 }
 
 const clade_plan_pass clade_plan_passes[] = {
-    { "inference", true, infer },  { "fold", true, fold },    { "simplify", false, simplify },
-    { "commute", false, commute }, { "tails", false, tails }, { "fuse", false, fuse },
-    { NULL, false, NULL },
+    { "inference", CLADE_PASS_INFERENCE, infer },
+    { "fold", CLADE_PASS_INFERENCE, fold },
+    { "alone", CLADE_PASS_ALONE, alone },
+    { "sync_batch_norm", CLADE_PASS_SYNCHRONISED, synchronise },
+    { "simplify", CLADE_PASS_ALWAYS, simplify },
+    { "commute", CLADE_PASS_ALWAYS, commute },
+    { "tails", CLADE_PASS_ALWAYS, tails },
+    { "fuse", CLADE_PASS_ALWAYS, fuse },
+    { "schedule", CLADE_PASS_GROUPED, clade_pass_schedule },
+    { NULL, CLADE_PASS_ALWAYS, NULL },
 };
+
+bool clade_plan_pass_applies(const clade_plan_pass *pass, const clade_session *session, bool inference) {
+    const bool grouped = clade_session_device(session)->group != NULL;
+    switch (pass->when) {
+    case CLADE_PASS_INFERENCE:
+        return inference;
+    case CLADE_PASS_ALONE:
+        return !grouped;
+    case CLADE_PASS_GROUPED:
+        return grouped;
+    case CLADE_PASS_SYNCHRONISED:
+        return grouped && clade_session_synchronised(session);
+    case CLADE_PASS_ALWAYS:
+        return true;
+    }
+    return true;
+}
 
 static bool run_passes(clade_plan *plan) {
     if (plan->program > 0 && !advance(plan, clade_graph_of_program(clade_session_graph(plan->session), plan->program,
                                                                    plan->targets, plan->target_count)))
         return false;
     for (const clade_plan_pass *pass = clade_plan_passes; pass->name; pass++) {
-        if (pass->only_inference && !plan->inference) continue;
+        if (!clade_plan_pass_applies(pass, plan->session, plan->inference)) continue;
         if (!advance(plan, pass->run(current(plan), plan->targets, plan->target_count, plan->updates))) return false;
     }
     return true;
@@ -76,8 +110,21 @@ static clade_status bind_value(clade_plan *plan, const clade_node *node, uint32_
     return CLADE_OK;
 }
 
+static void free_numbers(clade_plan *plan) {
+    clade_free(plan->context, plan->nodes);
+    clade_free(plan->context, plan->slots);
+    clade_free(plan->context, plan->committed);
+    clade_free(plan->context, plan->aside);
+    plan->nodes = NULL;
+    plan->slots = NULL;
+    plan->committed = NULL;
+    plan->aside = NULL;
+    plan->slot_count = 0;
+}
+
 static clade_status bind_sizes(clade_plan *plan) {
     const clade_graph *graph = plan->graph;
+    free_numbers(plan);
     plan->nodes = clade_allocate(plan->context, graph->node_count + 1, sizeof *plan->nodes);
     plan->committed = clade_allocate(plan->context, graph->update_count + 1, sizeof *plan->committed);
     plan->aside = clade_allocate(plan->context, graph->update_count + 1, sizeof *plan->aside);
@@ -113,11 +160,24 @@ static bool is_steady_leaf(const clade_plan *plan, const clade_node *node) {
 static void find_steady(clade_plan *plan) {
     for (uint32_t i = 0; i < plan->graph->node_count; i++) {
         const clade_node *node = plan->graph->nodes[i];
-        bool steady = node->input_count > 0 || is_steady_leaf(plan, node);
+        bool steady = (node->input_count > 0 && !clade_is_transfer(node->op)) || is_steady_leaf(plan, node);
         for (uint32_t k = 0; k < node->input_count; k++)
             steady = steady && clade_value_valid(node->inputs[k]) && plan->nodes[node->inputs[k].node].steady;
         plan->nodes[i].steady = steady;
     }
+}
+
+static void find_last_receive(clade_plan *plan) {
+    plan->last_receive = -1;
+    for (uint32_t i = 0; i < plan->graph->node_count; i++)
+        if (plan->graph->nodes[i]->op == &clade_all_reduce_receive) plan->last_receive = i;
+}
+
+clade_status clade_plan_bind(clade_plan *plan) {
+    clade_status status = bind_sizes(plan);
+    if (status == CLADE_OK) find_steady(plan);
+    if (status == CLADE_OK) find_last_receive(plan);
+    return status;
 }
 
 /* ---- choices ---- */
@@ -172,8 +232,7 @@ clade_status clade_plan_sketch(clade_session *session, const clade_plan_request 
                           .poison = clade_environment("CLADE_POISON") != NULL };
     clade_status status = copy_request(plan, request);
     if (status == CLADE_OK && !run_passes(plan)) status = CLADE_ERROR_MEMORY; /* the pass has said why */
-    if (status == CLADE_OK) status = bind_sizes(plan);
-    if (status == CLADE_OK) find_steady(plan);
+    if (status == CLADE_OK) status = clade_plan_bind(plan);
     if (status != CLADE_OK) {
         clade_plan_free(plan);
         return status;
@@ -202,16 +261,9 @@ void clade_plan_free(clade_plan *plan) {
     if (!plan) return;
     clade_commands_free(plan->preparation);
     clade_commands_free(plan->commands);
-    for (size_t i = 0; i < plan->storage_count; i++)
-        if (!plan->storages[i].borrowed) clade_buffer_free(&plan->storages[i].buffer);
-    for (size_t i = 0; plan->slabs && i < plan->slab_count; i++)
-        clade_buffer_free(&plan->slabs[i]);
-    clade_free(plan->context, plan->slabs);
-    clade_free(plan->context, plan->storages);
-    clade_free(plan->context, plan->slots);
-    clade_free(plan->context, plan->nodes);
-    clade_free(plan->context, plan->committed);
-    clade_free(plan->context, plan->aside);
+    clade_plan_clear_layout(plan);
+    free_numbers(plan);
+    clade_free(plan->context, plan->again);
     clade_graph_free(plan->graph);
     clade_arena_clear(&plan->arena);
     clade_free(plan->context, plan);
@@ -243,6 +295,8 @@ clade_status clade_plan_enqueue(clade_plan *plan) {
     if (status == CLADE_OK) status = prepare(plan);
     if (status == CLADE_OK) status = clade_commands_enqueue(plan->commands);
     if (plan->updates) clade_session_note_write(plan->session);
+    const clade_device *device = clade_session_device(plan->session);
+    if (status != CLADE_OK && device->group) clade_group_break(device->group, device->member);
     return status;
 }
 
@@ -284,10 +338,12 @@ void clade_plan_explain(const clade_plan *plan, clade_text *out) {
         clade_text_add(out, " ->");
         for (uint32_t o = 0; o < node->output_count; o++)
             explain_array(&plan->slots[planned->first_slot + o].array, out);
-        clade_text_add(out, "  [%s]\n",
-                       planned->implementation ? planned->implementation->name
-                       : node->op->view        ? "view"
-                                               : "held");
+        clade_text_add(out, "  [%s]%s\n",
+                       planned->implementation       ? planned->implementation->name
+                       : node->op->view              ? "view"
+                       : clade_is_transfer(node->op) ? "transfer"
+                                                     : "held",
+                       plan->again != NULL && plan->again[i] ? " again" : "");
         explain_reasons(planned->reasons, out);
     }
 }

@@ -3,8 +3,6 @@
  * their lifetimes. */
 #include "exec/plan.h"
 
-#include <stdio.h>
-
 clade_plan_slot *clade_plan_slot_of(const clade_plan *plan, clade_value value) {
     return &plan->slots[plan->nodes[value.node].first_slot + value.output];
 }
@@ -87,6 +85,7 @@ static bool commits_directly(const clade_plan *plan, clade_value state, clade_va
     const clade_node *node = clade_value_node(value);
     const clade_plan_slot *slot = clade_plan_slot_of(plan, value);
     if (!plan->nodes[node->index].implementation || plan->nodes[node->index].steady || slot->storage >= 0) return false;
+    if ((int64_t)node->index < plan->last_receive) return false; /* the step may still be broken off */
     int32_t last_read = clade_plan_root_of(plan, state)->last_use;
     if (last_read < (int32_t)node->index || (last_read == (int32_t)state.node)) return true;
     if (last_read > (int32_t)node->index) return false;
@@ -137,12 +136,26 @@ static int32_t dying_input(clade_plan *plan, const clade_node *node, uint32_t ou
     return -1;
 }
 
+/* For what a sum over devices gives: the storage of what was sent, if nobody reads that any more and the host can sum it
+ * there; -1 otherwise. */
+static int32_t sent_from(clade_plan *plan, const clade_node *receive, uint32_t output, size_t bytes) {
+    const clade_node *send = clade_value_node(receive->inputs[0]);
+    const uint32_t root = clade_plan_slot_of(plan, send->inputs[output])->root;
+    const clade_plan_slot *slot = &plan->slots[root];
+    if (!clade_session_device(plan->session)->capabilities.unified_memory) return -1;
+    if (slot->last_use != (int32_t)send->index || slot->storage < 0 || bytes_of(&slot->array) != bytes) return -1;
+    const clade_storage *storage = &plan->storages[slot->storage];
+    const bool free = !storage->borrowed && storage->occupant == root && storage->interval.last <= (int32_t)send->index;
+    return free ? slot->storage : -1;
+}
+
 static bool place_output(clade_plan *plan, const clade_node *node, uint32_t output) {
     uint32_t index = plan->nodes[node->index].first_slot + output;
     clade_plan_slot *slot = &plan->slots[index];
     size_t bytes = bytes_of(&slot->array);
     if (slot->root != index || slot->storage >= 0) return true;
-    int32_t storage = dying_input(plan, node, output, bytes);
+    int32_t storage = node->op == &clade_all_reduce_receive ? sent_from(plan, node, output, bytes)
+                                                            : dying_input(plan, node, output, bytes);
     if (storage < 0) {
         bool stays = node->op == &clade_op_input;
         clade_interval interval = { .bytes = bytes, .first = (int32_t)node->index, .last = slot->last_use };
@@ -207,7 +220,14 @@ static bool place_prepared(clade_plan *plan) {
     return true;
 }
 
-/* ---- slabs ---- */
+/* ---- the whole ---- */
+
+static void mark_fetched(clade_plan *plan) {
+    for (size_t i = 0; i < plan->target_count; i++) {
+        const int32_t storage = clade_plan_root_of(plan, plan->targets[i])->storage;
+        if (storage >= 0) plan->storages[storage].fetched = true;
+    }
+}
 
 static void note_largest(clade_plan *plan) {
     for (size_t i = 0; i < plan->storage_count; i++) {
@@ -232,47 +252,7 @@ static void note_largest(clade_plan *plan) {
             plan->memory.unplanned += plan->storages[plan->nodes[i].prepared].interval.bytes;
 }
 
-/* The plan's own intervals in one array for the layout, and the answers back. */
-static clade_status lay_out(clade_plan *plan, size_t **slab_bytes) {
-    const clade_capabilities *can = &clade_session_device(plan->session)->capabilities;
-    clade_interval *intervals = clade_allocate(plan->context, plan->storage_count + 1, sizeof *intervals);
-    if (!intervals) return clade_fail_memory(plan->context, plan->storage_count * sizeof *intervals, "the memory plan");
-    size_t count = 0;
-    for (size_t i = 0; i < plan->storage_count; i++)
-        if (!plan->storages[i].borrowed) intervals[count++] = plan->storages[i].interval;
-    clade_status status = clade_plan_memory_layout(plan->context, intervals, count, can->slice_alignment,
-                                                   can->largest_allocation, slab_bytes, &plan->slab_count);
-    count = 0;
-    for (size_t i = 0; status == CLADE_OK && i < plan->storage_count; i++)
-        if (!plan->storages[i].borrowed) plan->storages[i].interval = intervals[count++];
-    clade_free(plan->context, intervals);
-    return status;
-}
-
-static clade_status allocate_slabs(clade_plan *plan, const size_t *slab_bytes) {
-    plan->slabs = clade_allocate(plan->context, plan->slab_count + 1, sizeof *plan->slabs);
-    if (!plan->slabs) return clade_fail_memory(plan->context, sizeof *plan->slabs, "the slabs");
-    for (size_t i = 0; i < plan->slab_count; i++) {
-        char what[160];
-        snprintf(what, sizeof what, "a slab of activations at batch %lld (the largest array is %.60s, %zu bytes)",
-                 (long long)plan->binding.batch, plan->memory.largest_name ? plan->memory.largest_name : "none",
-                 plan->memory.largest);
-        clade_status status =
-            clade_buffer_new(clade_session_device(plan->session), slab_bytes[i], what, &plan->slabs[i]);
-        if (status != CLADE_OK) return status;
-        plan->memory.planned += slab_bytes[i];
-    }
-    for (size_t i = 0; i < plan->storage_count; i++) {
-        clade_storage *storage = &plan->storages[i];
-        if (storage->borrowed) continue;
-        clade_status status = clade_buffer_slice(&plan->slabs[storage->interval.slab], storage->interval.offset,
-                                                 storage->interval.bytes, storage->name, &storage->buffer);
-        if (status != CLADE_OK) return status;
-    }
-    return CLADE_OK;
-}
-
-clade_status clade_plan_place(clade_plan *plan) {
+clade_status clade_plan_lay_out(clade_plan *plan) {
     find_roots(plan);
     bool good = place_borrowed(plan);
     find_last_uses(plan);
@@ -282,10 +262,15 @@ clade_status clade_plan_place(clade_plan *plan) {
             good = place_output(plan, plan->graph->nodes[i], o);
     good = good && place_workspaces(plan) && place_prepared(plan);
     if (!good) return clade_fail_memory(plan->context, sizeof(clade_storage), "the memory plan");
+    mark_fetched(plan);
     note_largest(plan);
-    size_t *slab_bytes = NULL;
-    clade_status status = lay_out(plan, &slab_bytes);
-    if (status == CLADE_OK) status = allocate_slabs(plan, slab_bytes);
-    clade_free(plan->context, slab_bytes);
-    return status;
+    return clade_plan_lay_out_slabs(plan);
+}
+
+clade_status clade_plan_place(clade_plan *plan) {
+    const size_t room = clade_device_room(clade_session_device(plan->session));
+    clade_status status = clade_plan_lay_out(plan);
+    const bool has_backward = plan->graph->backward_from > 0 && plan->graph->backward_from < plan->graph->node_count;
+    if (status == CLADE_OK && plan->memory.added > room && has_backward) status = clade_plan_recompute(plan, room);
+    return status == CLADE_OK ? clade_plan_allocate(plan) : status;
 }

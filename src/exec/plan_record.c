@@ -79,6 +79,43 @@ static clade_status record_node(clade_plan *plan, const clade_node *node) {
     return status == CLADE_OK ? poison(plan, (int32_t)node->index, true) : status;
 }
 
+/* The node that receives what the node SEND sends. */
+static const clade_node *receiver_of(const clade_plan *plan, const clade_node *send) {
+    for (uint32_t i = send->index + 1; i < plan->graph->node_count; i++) {
+        const clade_node *node = plan->graph->nodes[i];
+        if (node->op == &clade_all_reduce_receive && node->inputs[0].node == send->index) return node;
+    }
+    return NULL;
+}
+
+static clade_status record_send(clade_plan *plan, const clade_node *node, const char *label) {
+    const clade_buffer *from[CLADE_MAX_OUTPUTS], *to[CLADE_MAX_OUTPUTS];
+    const clade_all_reduce_send_attributes *a = node->attributes;
+    const clade_node *receiver = receiver_of(plan, node);
+    if (!receiver) return CLADE_OK; /* nobody asks for the sums */
+    clade_site sender_site, receiver_site;
+    clade_plan_site(plan, node, &sender_site);
+    clade_plan_site(plan, receiver, &receiver_site);
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        from[i] = sender_site.in[i].buffer;
+        to[i] = receiver_site.out[i].buffer;
+    }
+    return clade_commands_send(plan->commands, label, a->number, from, to, node->input_count);
+}
+
+/* Half of a sum over devices. */
+static clade_status record_transfer(clade_plan *plan, const clade_node *node) {
+    const clade_all_reduce_receive_attributes *a = node->attributes;
+    char label[160];
+    snprintf(label, sizeof label, "%.70s%s%.70s", node->name, node->name[0] ? " " : "", node->op->name);
+    clade_status status = poison(plan, (int32_t)node->index, false);
+    if (status != CLADE_OK) return status;
+    status = node->op == &clade_all_reduce_send
+                 ? record_send(plan, node, label)
+                 : clade_commands_receive(plan->commands, label, a->number, (int64_t)node->index == plan->last_receive);
+    return status == CLADE_OK ? poison(plan, (int32_t)node->index, true) : status;
+}
+
 clade_status clade_plan_record(clade_plan *plan) {
     clade_device *device = clade_session_device(plan->session);
     clade_status status = clade_commands_new(device, &plan->preparation);
@@ -86,6 +123,7 @@ clade_status clade_plan_record(clade_plan *plan) {
     for (uint32_t i = 0; status == CLADE_OK && i < plan->graph->node_count; i++) {
         plan->nodes[i].first_command = clade_commands_count(plan->commands);
         if (plan->nodes[i].implementation) status = record_node(plan, plan->graph->nodes[i]);
+        if (clade_is_transfer(plan->graph->nodes[i]->op)) status = record_transfer(plan, plan->graph->nodes[i]);
     }
     if (status != CLADE_OK) return status;
     plan->update_command = clade_commands_count(plan->commands);

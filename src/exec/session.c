@@ -6,6 +6,7 @@
 #include "exec/plan.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct state_entry {
@@ -26,6 +27,7 @@ struct clade_session {
     clade_device *device;
     const clade_graph *graph;
     state_entry *states;
+    state_entry **by_name; /* the same, sorted */
     size_t state_count;
     clade_buffer *slabs;
     size_t slab_count;
@@ -35,7 +37,9 @@ struct clade_session {
     char *values; /* the block as it is to be, then CLADE_RUNS_IN_FLIGHT + 1 copies on their way to the device */
     size_t copy;
     bool sent;
+    bool synchronised; /* see clade_session_sync_batch_norm() */
     clade_plan *plans;
+    clade_slab *plan_slabs;
     uint64_t version; /* of the states */
     clade_choices choices;
 };
@@ -46,6 +50,10 @@ clade_device *clade_session_device(const clade_session *session) {
 
 const clade_graph *clade_session_graph(const clade_session *session) {
     return session->graph;
+}
+
+clade_slab **clade_session_slabs(clade_session *session) {
+    return &session->plan_slabs;
 }
 
 clade_choices *clade_session_choice_table(clade_session *session) {
@@ -60,6 +68,14 @@ void clade_session_note_write(clade_session *session) {
     session->version++;
 }
 
+void clade_session_sync_batch_norm(clade_session *session) {
+    session->synchronised = true;
+}
+
+bool clade_session_synchronised(const clade_session *session) {
+    return session->synchronised;
+}
+
 /* ---- states ---- */
 
 static size_t count_leaves(const clade_graph *graph, const clade_op *op) {
@@ -69,10 +85,33 @@ static size_t count_leaves(const clade_graph *graph, const clade_op *op) {
     return count;
 }
 
+static int in_order_of_names(const void *left, const void *right) {
+    const state_entry *const *a = left, *const *b = right;
+    const int order = strcmp((*a)->info.name, (*b)->info.name);
+    return order != 0 ? order : (*a > *b) - (*a < *b);
+}
+
+/* The first state of that name; NULL when there is none. */
+static state_entry *state_named(const clade_session *session, const char *name) {
+    size_t first = 0, end = session->state_count;
+    while (first < end) {
+        const size_t middle = first + (end - first) / 2;
+        if (strcmp(session->by_name[middle]->info.name, name) < 0)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    const bool found = first < session->state_count && strcmp(session->by_name[first]->info.name, name) == 0;
+    return found ? session->by_name[first] : NULL;
+}
+
 static clade_status list_states(clade_session *session) {
     const clade_graph *graph = session->graph;
-    session->states = clade_allocate(session->context, count_leaves(graph, &clade_op_state) + 1, sizeof(state_entry));
-    if (!session->states) return clade_fail_memory(session->context, sizeof(state_entry), "the states");
+    const size_t count = count_leaves(graph, &clade_op_state);
+    session->states = clade_allocate(session->context, count + 1, sizeof *session->states);
+    session->by_name = clade_allocate(session->context, count + 1, sizeof *session->by_name);
+    if (!session->states || !session->by_name)
+        return clade_fail_memory(session->context, count * sizeof(state_entry), "the states");
     for (uint32_t i = 0; i < graph->node_count; i++) {
         const clade_node *node = graph->nodes[i];
         if (node->op != &clade_op_state) continue;
@@ -83,7 +122,9 @@ static clade_status list_states(clade_session *session) {
         if (state->info.count <= 0)
             return clade_fail(session->context, CLADE_ERROR_ARGUMENT, "state %s has no number of elements", node->name);
         state->interval = (clade_interval){ .bytes = (size_t)state->info.count * sizeof(float) };
+        session->by_name[session->state_count - 1] = state;
     }
+    qsort(session->by_name, session->state_count, sizeof *session->by_name, in_order_of_names);
     return CLADE_OK;
 }
 
@@ -187,15 +228,13 @@ clade_status clade_session_load_states(clade_session *session, const float *data
 
 /* The state of that name and size, or NULL with the fault set. */
 static state_entry *find_state(clade_session *session, const char *name, int64_t count) {
-    for (size_t i = 0; i < session->state_count; i++) {
-        state_entry *state = &session->states[i];
-        if (strcmp(state->info.name, name) != 0) continue;
-        if (state->info.count == count) return state;
+    state_entry *state = state_named(session, name);
+    if (state && state->info.count == count) return state;
+    if (state)
         clade_fail(session->context, CLADE_ERROR_ARGUMENT, "state %s has %" PRId64 " elements, not %" PRId64, name,
                    state->info.count, count);
-        return NULL;
-    }
-    clade_fail(session->context, CLADE_ERROR_ARGUMENT, "there is no state %s in the graph", name);
+    else
+        clade_fail(session->context, CLADE_ERROR_ARGUMENT, "there is no state %s in the graph", name);
     return NULL;
 }
 
@@ -291,10 +330,8 @@ const clade_buffer *clade_session_leaf(const clade_session *session, const clade
     if (leaf->op == &clade_op_scalar)
         for (size_t i = 1; i < session->scalar_count; i++)
             if (strcmp(session->scalars[i].name, leaf->name) == 0) return &session->scalars[i].buffer;
-    if (leaf->op == &clade_op_state)
-        for (size_t i = 0; i < session->state_count; i++)
-            if (strcmp(session->states[i].info.name, leaf->name) == 0) return &session->states[i].buffer;
-    return NULL;
+    const state_entry *state = leaf->op == &clade_op_state ? state_named(session, leaf->name) : NULL;
+    return state ? &state->buffer : NULL;
 }
 
 /* ---- choices ---- */
@@ -344,15 +381,16 @@ void clade_session_free(clade_session *session) {
     for (size_t i = 0; i < session->scalar_count; i++)
         clade_buffer_free(&session->scalars[i].buffer);
     clade_buffer_free(&session->block);
-    for (size_t i = 0; i < session->state_count; i++)
+    for (size_t i = session->state_count; i-- > 0;) /* drivers find the latest slice first */
         clade_buffer_free(&session->states[i].buffer);
     for (size_t i = 0; session->slabs && i < session->slab_count; i++)
         clade_buffer_free(&session->slabs[i]);
     clade_choices_free(&session->choices);
     clade_free(session->context, session->slabs);
     clade_free(session->context, session->states);
+    clade_free(session->context, session->by_name);
     clade_free(session->context, session->scalars);
-    clade_free(session->context, session->values);
+    clade_device_free_later(session->device, session->values);
     clade_free(session->context, session);
 }
 
@@ -378,6 +416,15 @@ clade_status clade_session_plan(clade_session *session, const clade_plan_request
     (*plan)->next = session->plans;
     session->plans = *plan;
     return CLADE_OK;
+}
+
+void clade_session_drop_plan(clade_session *session, clade_plan *plan) {
+    clade_plan **link = &session->plans;
+    while (*link && *link != plan)
+        link = &(*link)->next;
+    if (!*link) return;
+    *link = plan->next;
+    clade_plan_free(plan);
 }
 
 static clade_status feed(clade_session *session, clade_plan *plan, const clade_binding_array *array) {

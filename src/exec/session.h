@@ -42,8 +42,12 @@ typedef struct clade_plan_request {
     uint32_t program; /* with updates: which program's (clade_update_in); 0: the ordinary ones */
 } clade_plan_request;
 
+/* Plans made from now on normalise batches by the statistics of all devices of the group. */
+void clade_session_sync_batch_norm(clade_session *session);
 /* The session's plan for REQUEST, made at first need and kept. */
 clade_status clade_session_plan(clade_session *session, const clade_plan_request *request, clade_plan **plan);
+/* Frees one that is needed no more. Nothing of it may be under way. */
+void clade_session_drop_plan(clade_session *session, clade_plan *plan);
 
 /* The device buffer of an input that the plan reads, or NULL when it does not; and of target number INDEX. */
 const clade_buffer *clade_plan_input(const clade_plan *plan, clade_value input);
@@ -55,8 +59,13 @@ clade_status clade_plan_enqueue(clade_plan *plan);
 
 typedef struct clade_plan_memory {
     size_t states, planned, unplanned; /* bytes: states; the slabs; what the same values would take without sharing */
+    size_t added;                      /* of `planned`, what no slab of an earlier plan of the session could hold */
     size_t largest;                    /* bytes of the largest value, named below */
     const char *largest_name;
+    /* recomputation: 0 where the plan keeps everything */
+    uint32_t again;            /* nodes that are computed a second time */
+    size_t kept_all;           /* bytes of slabs that the plan would take without */
+    double again_flops, flops; /* floating-point operations computed again, and those of the step without */
 } clade_plan_memory;
 clade_plan_memory clade_plan_memory_use(const clade_plan *plan);
 clade_commands *clade_plan_commands(clade_plan *plan);

@@ -91,6 +91,25 @@ static void step_parameters(const clade_fused_step *step, clade_binding binding,
     if (step->node && step->op->pointwise->parameters) step->op->pointwise->parameters(step->node, binding, p);
 }
 
+bool clade_fused_copy(clade_graph *to, const clade_node *node, clade_fused_attributes *copy) {
+    *copy = *(const clade_fused_attributes *)node->attributes;
+    clade_fused_step *steps = clade_arena_copy(&to->arena, copy->steps, (size_t)copy->step_count * sizeof *steps);
+    copy->outputs = clade_arena_copy(&to->arena, copy->outputs, (size_t)copy->output_count * sizeof *copy->outputs);
+    copy->steps = steps;
+    bool good = steps != NULL && copy->outputs != NULL;
+    for (int32_t i = 0; good && i < copy->step_count; i++) {
+        clade_node *inner = clade_arena_copy(&to->arena, steps[i].node, sizeof *inner);
+        good = inner != NULL;
+        if (!good) break;
+        inner->graph = to;
+        if (inner->op->attributes_size > 0)
+            inner->attributes = clade_arena_copy(&to->arena, inner->attributes, inner->op->attributes_size);
+        good = inner->attributes != NULL;
+        steps[i].node = inner;
+    }
+    return good;
+}
+
 /* ---- reference ---- */
 
 static int64_t broadcast_offset(const clade_tensor *x, const clade_tensor *out, int64_t element) {

@@ -83,6 +83,10 @@ typedef struct clade_fused_attributes {
     clade_dims dims;        /* of every output: the iteration space; inputs broadcast to it */
 } clade_fused_attributes;
 
+/* Copies a fused node's attributes into graph TO, with the steps, which a graph does not copy by itself: for passes that
+ * come after fusion. False when memory runs out. */
+bool clade_fused_copy(clade_graph *to, const clade_node *node, clade_fused_attributes *copy);
+
 /* Adds the kernel's text for SITE to OUT (ops/fused_source.c). It depends only on the steps, on which inputs repeat
  * along which axes, and on which inputs lie in an output's buffer: sizes and parameters are arguments. */
 clade_status clade_fused_source(const clade_site *site, clade_text *out);

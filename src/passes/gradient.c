@@ -74,6 +74,7 @@ clade_status clade_gradient(clade_value loss, clade_value seed, const clade_valu
                             clade_value *gradients) {
     if (!clade_value_valid(loss)) return loss.graph ? clade_graph_status(loss.graph) : CLADE_ERROR_ARGUMENT;
     clade_graph *graph = loss.graph;
+    if (graph->backward_from == 0) graph->backward_from = graph->node_count;
     if (!clade_value_valid(seed)) seed = clade_constant(graph, clade_value_type(loss)->dims, 1.0f);
     if (!clade_value_valid(seed) || !clade_dims_equal(&clade_value_type(seed)->dims, &clade_value_type(loss)->dims)) {
         clade_invalid(graph, CLADE_ERROR_ARGUMENT, "gradient: the seed must have the dims of what is differentiated");

@@ -112,7 +112,7 @@ static void test_memory_is_shared_between_values_that_never_meet(void **state) {
     assert_good(f->context, clade_session_plan(f->session, &request, &plan));
     clade_plan_memory use = clade_plan_memory_use(plan);
     assert_int_equal(use.unplanned, 11 * 64 * 64 * 4);
-    assert_true(use.planned <= 3 * 64 * 64 * 4);
+    assert_true(use.planned <= 4 * 64 * 64 * 4); /* input, output, and two between */
 }
 
 static void test_a_plan_is_made_once(void **state) {
