@@ -79,6 +79,10 @@ typedef struct clade_model {
     clade_recipe recipe;
     /* Appends the model to IMAGE's graph: image (N, channels, height, width) float32, label (N) int32. */
     clade_model_values (*build)(clade_value image, clade_value label);
+    /* Of a model that takes the sizes of its data, for which image and classes above are an example: the same for images
+     * of any sizes and OUTPUTS classes, or, where label is (N, OUTPUTS) float32, numbers to foretell. NULL: the sizes are
+     * fixed. */
+    clade_model_values (*build_open)(clade_value image, clade_value label, int64_t outputs);
 } clade_model;
 
 /* The model of that name; NULL when there is none. Static. */

@@ -6,16 +6,17 @@
 #include <string.h>
 
 static const clade_model *const models[] = {
-    &clade_model_perceptron,  &clade_model_softmax,     &clade_model_mlp,
-    &clade_model_mlp_sigmoid, &clade_model_mlp_points,  &clade_model_lenet,
-    &clade_model_lenet5,      &clade_model_lenet5_deck, &clade_model_mnist_cnn,
-    &clade_model_alexnet,     &clade_model_vgg11,       &clade_model_vgg11_lrn,
-    &clade_model_vgg13,       &clade_model_vgg16_1x1,   &clade_model_vgg16,
-    &clade_model_vgg19,       &clade_model_resnet18,    &clade_model_resnet34,
-    &clade_model_resnet50,    &clade_model_resnet101,   &clade_model_resnet152,
-    &clade_model_resnet20,    &clade_model_resnet32,    &clade_model_resnet44,
-    &clade_model_resnet56,    &clade_model_resnet110,   &clade_model_googlenet,
-    &clade_model_lstm_rows,   &clade_model_simplenet,   NULL,
+    &clade_model_perceptron,  &clade_model_softmax,      &clade_model_mlp,
+    &clade_model_mlp_sigmoid, &clade_model_mlp_points,   &clade_model_lenet,
+    &clade_model_lenet5,      &clade_model_lenet5_deck,  &clade_model_mnist_cnn,
+    &clade_model_alexnet,     &clade_model_vgg11,        &clade_model_vgg11_lrn,
+    &clade_model_vgg13,       &clade_model_vgg16_1x1,    &clade_model_vgg16,
+    &clade_model_vgg19,       &clade_model_resnet18,     &clade_model_resnet34,
+    &clade_model_resnet50,    &clade_model_resnet101,    &clade_model_resnet152,
+    &clade_model_resnet20,    &clade_model_resnet32,     &clade_model_resnet44,
+    &clade_model_resnet56,    &clade_model_resnet110,    &clade_model_resnet1202,
+    &clade_model_googlenet,   &clade_model_lstm_rows,    &clade_model_simplenet,
+    &clade_model_table_mlp,   &clade_model_table_linear, NULL
 };
 
 const clade_model *clade_model_find(const char *name) {

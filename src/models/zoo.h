@@ -9,7 +9,8 @@ extern const clade_model clade_model_perceptron, clade_model_softmax, clade_mode
     clade_model_alexnet, clade_model_vgg11, clade_model_vgg11_lrn, clade_model_vgg13, clade_model_vgg16_1x1,
     clade_model_vgg16, clade_model_vgg19, clade_model_resnet18, clade_model_resnet34, clade_model_resnet50,
     clade_model_resnet101, clade_model_resnet152, clade_model_resnet20, clade_model_resnet32, clade_model_resnet44,
-    clade_model_resnet56, clade_model_resnet110, clade_model_googlenet, clade_model_lstm_rows, clade_model_simplenet;
+    clade_model_resnet56, clade_model_resnet110, clade_model_resnet1202, clade_model_googlenet, clade_model_lstm_rows,
+    clade_model_simplenet, clade_model_table_mlp, clade_model_table_linear;
 
 /* How most networks end: probabilities by softmax, and the mean cross-entropy of LOGITS (N, classes) with LABEL. */
 clade_model_values clade_classify(clade_value logits, clade_value label);
