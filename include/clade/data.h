@@ -104,15 +104,19 @@ typedef struct clade_loader_options {
     int64_t threads;     /* that fill; 0: 1, or more where samples are files to be decoded, and then more slots too */
     int64_t targets;     /* width of each sample's target, as of clade_dataset_read_targets(); 0: none are read */
     bool augment;        /* as the data set's spec says, by seed, epoch and sample; else its images are as they are */
+    /* Only a part of each batch, for one of several processes that share it: of a batch of n samples those from
+     * n * part_from / part_of to before n * part_to / part_of, rounded down; part_of 0: all. */
+    int64_t part_from, part_to, part_of;
 } clade_loader_options;
 
 /* One batch, in a slot of the loader's. The memory stays as it is until clade_loader_release(). */
 typedef struct clade_batch {
-    const float *images;   /* (options.batch, channels, height, width); past COUNT zeros */
+    const float *images;   /* (options.batch, channels, height, width), less of a part; past COUNT zeros */
     const int32_t *labels; /* (options.batch); past COUNT zeros */
     const float *targets;  /* (options.batch, options.targets); past COUNT zeros; NULL without */
-    int64_t count;         /* samples in it; 0: the epoch is over */
+    int64_t count;         /* samples in it; 0: the epoch is over, or see WHOLE */
     int64_t first;         /* position of its first sample in the epoch */
+    int64_t whole;         /* samples of the batch, of which COUNT are this loader's part (then COUNT may be 0) */
     int64_t slot;
 } clade_batch;
 

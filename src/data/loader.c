@@ -52,6 +52,24 @@ static int64_t batch_count(const clade_loader *loader, int64_t batch) {
     return left < loader->options.batch ? left : loader->options.batch;
 }
 
+/* The loader's part of a batch: samples FROM to before TO of it. */
+typedef struct part {
+    int64_t from, to;
+} part;
+
+static part part_of(const clade_loader *loader, int64_t batch) {
+    const clade_loader_options *o = &loader->options;
+    const int64_t count = batch_count(loader, batch);
+    if (o->part_of == 0) return (part){ 0, count };
+    return (part){ count * o->part_from / o->part_of, count * o->part_to / o->part_of };
+}
+
+/* Samples that a slot has room for: a part rounded up, and one at least. */
+static int64_t slot_samples(const clade_loader *loader) {
+    const clade_loader_options *o = &loader->options;
+    return o->part_of == 0 ? o->batch : (o->batch * (o->part_to - o->part_from) - 1) / o->part_of + 1;
+}
+
 static struct slot *slot_in_state(clade_loader *loader, enum slot_state state) {
     for (int64_t i = 0; i < loader->options.depth; i++) {
         if (loader->slots[i].state == state) return &loader->slots[i];
@@ -61,8 +79,10 @@ static struct slot *slot_in_state(clade_loader *loader, enum slot_state state) {
 
 /* Called without the lock: the slot is FILLING, so it and the order are ours. */
 static clade_status fill(clade_loader *loader, struct slot *slot) {
-    int64_t count = batch_count(loader, slot->batch), missing = loader->options.batch - count;
-    const int64_t *indices = loader->order + slot->batch * loader->options.batch, width = loader->options.targets;
+    const part own = part_of(loader, slot->batch);
+    int64_t count = own.to - own.from, missing = slot_samples(loader) - count;
+    const int64_t *indices = loader->order + slot->batch * loader->options.batch + own.from;
+    const int64_t width = loader->options.targets;
     clade_status status = clade_dataset_read(loader->dataset, indices, count, slot->images, slot->labels);
     if (status == CLADE_OK && slot->targets)
         status = clade_dataset_read_targets(loader->dataset, indices, count, width, slot->targets);
@@ -133,6 +153,12 @@ static clade_status check_options(const clade_dataset *dataset, clade_loader_opt
                           " threads: a batch is at least 1, the depth %d to %d, the threads 1 to %d",
                           options->batch, options->depth, options->threads, LEAST_DEPTH, MAX_DEPTH, MAX_THREADS);
     }
+    if (options->part_of != 0 && !(0 <= options->part_from && options->part_from < options->part_to &&
+                                   options->part_to <= options->part_of && options->part_of <= INT32_MAX)) {
+        return clade_fail(dataset->context, CLADE_ERROR_ARGUMENT,
+                          "a loader of the part from %" PRId64 " to %" PRId64 " of %" PRId64 ": there is none",
+                          options->part_from, options->part_to, options->part_of);
+    }
     if (dataset->info.count > UINT32_MAX) {
         return clade_fail(dataset->context, CLADE_ERROR_UNSUPPORTED, "%s: %" PRId64 " samples are too many to order",
                           dataset->info.name, dataset->info.count);
@@ -141,7 +167,7 @@ static clade_status check_options(const clade_dataset *dataset, clade_loader_opt
 }
 
 static clade_status allocate_slots(clade_loader *loader) {
-    size_t batch = (size_t)loader->options.batch, depth = (size_t)loader->options.depth;
+    size_t batch = (size_t)slot_samples(loader), depth = (size_t)loader->options.depth;
     size_t image_bytes = (size_t)loader->pixels * sizeof(float);
     loader->order = clade_allocate(loader->context, (size_t)loader->dataset->info.count, sizeof(int64_t));
     loader->slots = clade_allocate(loader->context, depth, sizeof *loader->slots);
@@ -265,12 +291,14 @@ clade_status clade_loader_next(clade_loader *loader, clade_batch *batch) {
     status = slot->status;
     if (status != CLADE_OK) goto end; /* stays READY: the same answer again, until a new start */
     slot->state = TAKEN;
+    const part own = part_of(loader, slot->batch);
     *batch = (clade_batch){
         .images = slot->images,
         .labels = slot->labels,
         .targets = slot->targets,
-        .count = batch_count(loader, slot->batch),
-        .first = slot->batch * loader->options.batch,
+        .count = own.to - own.from,
+        .first = slot->batch * loader->options.batch + own.from,
+        .whole = batch_count(loader, slot->batch),
         .slot = slot - loader->slots,
     };
     loader->to_take++;
