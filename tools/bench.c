@@ -8,7 +8,7 @@
 typedef struct arguments {
     bool json;
     const char *device;
-    int64_t batch, steps;
+    int64_t batch, steps, memory;
 } arguments;
 
 /* ---- reports ---- */
@@ -149,6 +149,7 @@ static outcome bench_model(const invocation *call, clade_device *device, const c
         add_times(&report, &result);
         json_number(&report, report.root, "parameters", (double)clade_session_parameter_count(w.session));
         json_number(&report, report.root, "images_per_second", images);
+        json_number(&report, report.root, "peak_device_bytes", (double)clade_device_memory(device).peak);
         if (!json_print(&report)) ended = FAILED;
     } else if (ended == DONE) {
         char rate[64];
@@ -192,6 +193,7 @@ static outcome run(invocation *call) {
                                               .seconds = works[i].seconds };
         clade_device *device = NULL;
         outcome result = open_device(call, given->device, &device);
+        if (result == DONE && given->memory > 0) clade_device_limit_memory(device, (size_t)given->memory);
         if (result == DONE) result = works[i].run(call, device, &options);
         clade_device_close(device);
         return result;
@@ -204,6 +206,8 @@ static const option options[] = {
     { "--batch", OPTION_INTEGER, offsetof(arguments, batch), "N", 1, "images in a step; default the recipe's" },
     { "--steps", OPTION_INTEGER, offsetof(arguments, steps), "N", 1,
       "steps timed; default at least 5, and at least 2 seconds" },
+    { "--memory", OPTION_BYTES, offsetof(arguments, memory), "BYTES", 1,
+      "most device memory to use: a training step that does not fit computes values again in backward" },
     OPTION_DEVICE(arguments),
     OPTION_JSON(arguments),
     OPTIONS_END,

@@ -17,6 +17,7 @@ typedef struct invocation {
     void *arguments; /* the row's struct, filled by its options */
     const char **operands;
     int operand_count;
+    bool silent; /* another process says what went wrong: failed() prints nothing */
 } invocation;
 
 /* How a subcommand ended. */

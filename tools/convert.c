@@ -1,7 +1,8 @@
 /* clade convert: networks and weights between Clade's runs, ONNX and safetensors. */
-#include "command.h"
+#include "network.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct arguments {
@@ -12,23 +13,20 @@ typedef struct arguments {
 /* What is converted: a network, its outputs and its weights. */
 typedef struct network {
     const char *name;
-    clade_graph *graph; /* owned, but not an import's */
+    clade_graph *graph; /* owned, but not an import's or a run's */
     clade_onnx *import;
+    clade_network *run;
     const clade_onnx_port *ports; /* an import's outputs */
     size_t port_count;
     clade_value scores; /* a model's */
     clade_weights *weights;
 } network;
 
-static bool ends_in(const char *path, const char *end) {
-    const size_t length = strlen(path), wanted = strlen(end);
-    return length > wanted && strcmp(path + length - wanted, end) == 0;
-}
-
 static void free_network(network *n) {
     clade_weights_free(n->weights);
     clade_onnx_free(n->import);
     clade_graph_free(n->graph);
+    clade_network_free(n->run);
 }
 
 /* ---- reading ---- */
@@ -75,10 +73,12 @@ static outcome read_safetensors(const invocation *call, const char *path, networ
 }
 
 static outcome read_run(const invocation *call, const char *path, network *n) {
-    const clade_model *model;
-    clade_weights *weights;
-    if (clade_run_weights(call->context, path, &model, &weights) != CLADE_OK) return failed(call);
-    return take_model(call, model, weights, n);
+    outcome result = open_network(call, path, NULL, (clade_network_options){ .trained = true }, &n->run);
+    if (result != DONE) return result;
+    n->name = clade_network_model(n->run)->name;
+    n->scores = clade_network_scores(n->run);
+    if (clade_weights_of_graph(&n->scores, 1, clade_network_weights(n->run), 0, &n->weights) == CLADE_OK) return DONE;
+    return failed(call);
 }
 
 static outcome read_any(const invocation *call, const char *path, network *n) {
@@ -94,6 +94,12 @@ static outcome read_any(const invocation *call, const char *path, network *n) {
 
 /* ---- writing ---- */
 
+/* The name of a class; NULL: there is none. */
+static const char *class_name(const network *n, int64_t class) {
+    if (n->import != NULL) return clade_onnx_class(n->import, class);
+    return n->run != NULL ? clade_network_class(n->run, class) : NULL;
+}
+
 static clade_status write_onnx(const network *n, const char *path) {
     enum { MOST = 64 };
     clade_onnx_result outputs[MOST] = { { "scores", n->scores } };
@@ -101,7 +107,16 @@ static clade_status write_onnx(const network *n, const char *path) {
     if (n->import != NULL) count = n->port_count < MOST ? n->port_count : MOST;
     for (size_t i = 0; n->import != NULL && i < count; i++)
         outputs[i] = (clade_onnx_result){ n->ports[i].name, n->ports[i].value };
-    return clade_onnx_write(outputs, count, n->weights, n->name, path);
+    size_t classes = 0;
+    while (class_name(n, (int64_t)classes) != NULL)
+        classes++;
+    const char **names = calloc(classes + 1, sizeof *names);
+    for (size_t i = 0; i < classes && names != NULL; i++)
+        names[i] = class_name(n, (int64_t)i);
+    if (names == NULL) classes = 0;
+    clade_status status = clade_onnx_write_with_classes(outputs, count, n->weights, n->name, names, classes, path);
+    free(names);
+    return status;
 }
 
 static outcome run(invocation *call) {

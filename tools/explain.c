@@ -9,7 +9,7 @@
 typedef struct arguments {
     bool infer;
     const char *device, *pass;
-    int64_t batch;
+    int64_t batch, memory;
 } arguments;
 
 static bool is_part(const char *name) {
@@ -34,6 +34,7 @@ static outcome run(invocation *call) {
     clade_device *device = NULL;
     outcome result = open_device(call, given->device, &device);
     if (result != DONE) return result;
+    if (given->memory > 0) clade_device_limit_memory(device, (size_t)given->memory);
     workload w;
     int64_t batch = given->batch > 0 ? given->batch : model->recipe.batch;
     result = workload_open(call, model, device, batch, !given->infer, &w);
@@ -61,6 +62,8 @@ static const option options[] = {
     { "--infer", OPTION_FLAG, offsetof(arguments, infer), NULL, 0,
       "inference; default a training step with its update" },
     { "--batch", OPTION_INTEGER, offsetof(arguments, batch), "N", 1, "images; default the recipe's" },
+    { "--memory", OPTION_BYTES, offsetof(arguments, memory), "BYTES", 1,
+      "most device memory to use, as in training: what does not fit is computed again" },
     OPTIONS_END,
 };
 

@@ -32,7 +32,7 @@ outcome wrong_usage(const command *command, const char *format, ...) {
 }
 
 outcome failed(const invocation *call) {
-    fprintf(stderr, "clade %s: %s\n", call->command->name, clade_error(call->context));
+    if (!call->silent) fprintf(stderr, "clade %s: %s\n", call->command->name, clade_error(call->context));
     return FAILED;
 }
 
@@ -50,6 +50,7 @@ outcome failed_because(const invocation *call, const char *format, ...) {
 static void log_line(void *user, clade_log_level level, const char *line) {
     (void)user;
     if (level == CLADE_LOG_WARNING) fprintf(stderr, "clade: warning: %s\n", line);
+    if (level == CLADE_LOG_INFO) fprintf(stderr, "clade: %s\n", line);
     if (level == CLADE_LOG_DEBUG && getenv("CLADE_TRACE") != NULL) fprintf(stderr, "clade: %s\n", line);
 }
 
@@ -122,7 +123,7 @@ static outcome run(const command *command, const char *program, const char **wor
         fprintf(stderr, "clade: memory is short\n");
         return FAILED;
     }
-    invocation call = { context, program, command, arguments, words, read.operand_count };
+    invocation call = { context, program, command, arguments, words, read.operand_count, false };
     outcome result = command->run(&call);
     clade_context_free(context);
     return result;

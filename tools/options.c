@@ -142,6 +142,12 @@ static int read_option(const option *table, const char **words, int count, void 
         *(bool *)field = true;
         return attached ? 0 : 1;
     }
+    /* A value in brackets may be left out: then the field becomes "". */
+    const bool may_stand_alone = row->value[0] == '[';
+    if (may_stand_alone && !attached && (count < 2 || words[1][0] == '-')) {
+        *(const char **)field = "";
+        return 1;
+    }
     if (!attached && count < 2) {
         snprintf(fault, size, "%s wants a value (%s)", row->name, row->value);
         return 0;

@@ -1,5 +1,5 @@
 /* clade predict: what a trained model makes of images. */
-#include "command.h"
+#include "network.h"
 #include "report.h"
 
 #include <stdio.h>
@@ -8,9 +8,18 @@
 
 typedef struct arguments {
     bool json;
-    const char *data, *device;
+    const char *data, *device, *classes;
     int64_t top;
+    input_options input;
 } arguments;
+
+/* What is asked: a network, and whose names its classes have. */
+typedef struct question {
+    clade_network *network;
+    const clade_model *model;
+    clade_dataset *data; /* NULL until it is needed */
+    char *names;         /* of --classes, each ended by a zero; NULL: none */
+} question;
 
 /* The images that the operands name, and what a data set says that they show (-1: not known). */
 typedef struct pictures {
@@ -43,24 +52,28 @@ static void release(pictures *p) {
     free(p->scores);
 }
 
-static outcome read_indexed(const invocation *call, const clade_model *model, clade_dataset *data, int64_t index,
-                            float *image, int32_t *label) {
-    clade_dataset_info info = clade_dataset_describe(data);
-    if (info.channels != model->image[0] || info.height != model->image[1] || info.width != model->image[2])
-        return failed_because(call, "%s has images of %lldx%lldx%lld, but %s takes %lldx%lldx%lld; name another --data",
-                              info.name, (long long)info.channels, (long long)info.height, (long long)info.width,
-                              model->name, (long long)model->image[0], (long long)model->image[1],
-                              (long long)model->image[2]);
+static outcome read_indexed(const invocation *call, const question *q, int64_t index, float *image, int32_t *label) {
+    const clade_dataset_info info = clade_dataset_describe(q->data);
+    if (clade_network_check(q->network, q->data) != CLADE_OK) return failed(call);
     if (index >= info.count)
         return failed_because(call, "no image %lld: %s has %lld, counted from 0", (long long)index, info.name,
                               (long long)info.count);
-    return clade_dataset_read(data, &index, 1, image, label) == CLADE_OK ? DONE : failed(call);
+    return clade_dataset_read(q->data, &index, 1, image, clade_network_foretells(q->network) ? NULL : label) == CLADE_OK
+               ? DONE
+               : failed(call);
 }
 
-static outcome read_pictures(const invocation *call, const clade_model *model, clade_dataset **data, pictures *p) {
+static outcome open_data(const invocation *call, question *q) {
     const arguments *given = call->arguments;
-    const int64_t *size = model->image;
-    if (!allocate(p, model, call->operand_count - 1)) return failed_because(call, "memory is short for the images");
+    const char *spec = given->data != NULL ? given->data : "digits";
+    if (q->data != NULL) return DONE;
+    return clade_dataset_open_sized(call->context, spec, q->model->image, NULL, &q->data) == CLADE_OK ? DONE
+                                                                                                      : failed(call);
+}
+
+static outcome read_pictures(const invocation *call, question *q, pictures *p) {
+    const int64_t *size = q->model->image;
+    if (!allocate(p, q->model, call->operand_count - 1)) return failed_because(call, "memory is short for the images");
     for (int64_t i = 0; i < p->count; i++) {
         const char *input = call->operands[i + 1];
         float *image = p->images + i * size[0] * size[1] * size[2];
@@ -72,40 +85,78 @@ static outcome read_pictures(const invocation *call, const clade_model *model, c
                 return failed(call);
             continue;
         }
-        if (*data == NULL && clade_dataset_open_sized(call->context, given->data, size, NULL, data) != CLADE_OK)
-            return failed(call);
-        result = read_indexed(call, model, *data, index, image, &p->labels[i]);
+        result = open_data(call, q);
+        if (result == DONE) result = read_indexed(call, q, index, image, &p->labels[i]);
         if (result != DONE) return result;
     }
     return DONE;
 }
 
-static bool print_json(const invocation *call, const clade_predictor *predictor, const pictures *p, const int64_t *best,
-                       int64_t top) {
-    const clade_model *model = clade_predictor_model(predictor);
+/* ---- names of classes ---- */
+
+/* Reads --classes. */
+static outcome read_names(const invocation *call, question *q) {
+    const arguments *given = call->arguments;
+    int64_t count = 0;
+    if (given->classes == NULL) return DONE;
+    q->names = read_lines(given->classes, &count);
+    if (q->names == NULL) return failed_because(call, "%.200s: cannot be read as names of classes", given->classes);
+    if (count == q->model->classes) return DONE;
+    return failed_because(call, "%.200s: has %lld names, and %s tells %lld classes apart", given->classes,
+                          (long long)count, q->model->name, (long long)q->model->classes);
+}
+
+/* The name of CLASS: from --classes, the run, or a data set that was named; NULL: it has none. */
+static const char *class_name(const invocation *call, const question *q, int64_t class) {
+    const arguments *given = call->arguments;
+    const char *name = q->names;
+    if (name == NULL) name = clade_network_class(q->network, class);
+    if (q->names != NULL)
+        for (int64_t i = 0; i < class; i++)
+            name += strlen(name) + 1;
+    if (name == NULL && given->data != NULL && q->data != NULL) name = clade_dataset_class(q->data, class);
+    return name;
+}
+
+/* ---- what comes of it ---- */
+
+static void add_classes(json *report, cJSON *row, const invocation *call, const question *q, const float *scores,
+                        const int64_t *best, int64_t top) {
+    json_number(report, row, "class", (double)best[0]);
+    cJSON *list = json_array(report, row, "top");
+    for (int64_t k = 0; k < top; k++) {
+        cJSON *entry = json_object(report, list, NULL);
+        json_number(report, entry, "class", (double)best[k]);
+        const char *name = class_name(call, q, best[k]);
+        if (name != NULL) json_text(report, entry, "name", name);
+        json_number(report, entry, "score", scores[best[k]]);
+    }
+}
+
+static bool print_json(const invocation *call, const question *q, const pictures *p, const int64_t *best, int64_t top) {
+    const int64_t outputs = q->model->classes;
     json report = json_new();
-    json_text(&report, report.root, "model", model->name);
+    json_text(&report, report.root, "model", q->model->name);
     cJSON *predictions = json_array(&report, report.root, "predictions");
     for (int64_t i = 0; i < p->count; i++) {
+        const float *scores = p->scores + i * outputs;
         cJSON *row = json_object(&report, predictions, NULL);
         json_text(&report, row, "input", call->operands[i + 1]);
-        if (p->labels[i] >= 0) json_number(&report, row, "label", p->labels[i]);
-        json_number(&report, row, "class", (double)best[i * top]);
-        cJSON *list = json_array(&report, row, "top");
-        for (int64_t k = 0; k < top; k++) {
-            cJSON *entry = json_object(&report, list, NULL);
-            json_number(&report, entry, "class", (double)best[i * top + k]);
-            const char *name = clade_predictor_class(predictor, best[i * top + k]);
-            if (name != NULL) json_text(&report, entry, "name", name);
-            json_number(&report, entry, "score", p->scores[i * model->classes + best[i * top + k]]);
+        if (clade_network_foretells(q->network)) {
+            cJSON *list = json_array(&report, row, "numbers");
+            for (int64_t k = 0; k < outputs; k++)
+                json_number(&report, list, NULL, scores[k]);
+            continue;
         }
+        if (p->labels[i] >= 0) json_number(&report, row, "label", p->labels[i]);
+        add_classes(&report, row, call, q, scores, best + i * top, top);
     }
     return json_print(&report);
 }
 
 /* A class by its name, where it has one. */
-static void print_class(const clade_predictor *predictor, int64_t class) {
-    const char *name = clade_predictor_class(predictor, class);
+static void print_class(const invocation *call, const question *q, int64_t class) {
+    const char *name = class_name(call, q, class);
     if (name != NULL) {
         printf("%s", name);
     } else {
@@ -113,63 +164,78 @@ static void print_class(const clade_predictor *predictor, int64_t class) {
     }
 }
 
-static void print_text(const invocation *call, const clade_predictor *predictor, clade_dataset *data, const pictures *p,
-                       const int64_t *best, int64_t top) {
-    const int64_t classes = clade_predictor_model(predictor)->classes;
+static void print_text(const invocation *call, const question *q, const pictures *p, const int64_t *best, int64_t top) {
+    const bool foretells = clade_network_foretells(q->network);
+    const int64_t outputs = q->model->classes, listed = foretells ? outputs : top;
     for (int64_t i = 0; i < p->count; i++) {
-        if (p->labels[i] >= 0) {
-            printf("%s %s (labelled ", clade_dataset_describe(data).name, call->operands[i + 1]);
-            print_class(predictor, p->labels[i]);
+        const float *scores = p->scores + i * outputs;
+        if (p->labels[i] >= 0 && !foretells) {
+            printf("%s %s (labelled ", clade_dataset_describe(q->data).name, call->operands[i + 1]);
+            print_class(call, q, p->labels[i]);
             printf("):");
         } else {
             printf("%s:", call->operands[i + 1]);
         }
-        for (int64_t k = 0; k < top; k++) {
-            int64_t class = best[i * top + k];
+        for (int64_t k = 0; k < listed; k++) {
             printf("%s ", k > 0 ? "," : "");
-            print_class(predictor, class);
-            printf(" (%.4g)", (double)p->scores[i * classes + class]);
+            if (foretells) {
+                printf("%.6g", (double)scores[k]);
+                continue;
+            }
+            print_class(call, q, best[i * top + k]);
+            printf(" (%.4g)", (double)scores[best[i * top + k]]);
         }
         putchar('\n');
     }
 }
 
-static outcome predict(const invocation *call, clade_predictor *predictor, clade_dataset **data, pictures *p) {
+static outcome answer(const invocation *call, const question *q, const pictures *p) {
     const arguments *given = call->arguments;
-    const clade_model *model = clade_predictor_model(predictor);
-    outcome result = read_pictures(call, model, data, p);
-    if (result != DONE) return result;
-    if (clade_predictor_scores(predictor, p->images, p->count, p->scores) != CLADE_OK) return failed(call);
-    int64_t top = given->top < model->classes ? given->top : model->classes;
+    const int64_t outputs = q->model->classes, top = given->top < outputs ? given->top : outputs;
+    outcome result = DONE;
     int64_t *best = calloc((size_t)(p->count * top), sizeof *best);
     if (best == NULL) return failed_because(call, "memory is short for the answers");
     for (int64_t i = 0; i < p->count; i++)
-        clade_top_classes(p->scores + i * model->classes, model->classes, top, best + i * top);
+        clade_top_classes(p->scores + i * outputs, outputs, top, best + i * top);
     if (given->json) {
-        if (!print_json(call, predictor, p, best, top)) result = FAILED;
+        if (!print_json(call, q, p, best, top)) result = FAILED;
     } else {
-        print_text(call, predictor, *data, p, best, top);
+        print_text(call, q, p, best, top);
     }
     free(best);
     return result;
 }
 
+static outcome predict(const invocation *call, clade_device *device, question *q, pictures *p) {
+    const arguments *given = call->arguments;
+    clade_predictor *predictor = NULL;
+    outcome result =
+        open_network(call, call->operands[0], &given->input, (clade_network_options){ .trained = true }, &q->network);
+    if (result != DONE) return result;
+    q->model = clade_network_model(q->network);
+    result = read_names(call, q);
+    if (result == DONE && given->data != NULL) result = open_data(call, q);
+    if (result == DONE) result = read_pictures(call, q, p);
+    if (result != DONE) return result;
+    if (clade_predictor_new(device, q->network, &predictor) != CLADE_OK ||
+        clade_predictor_scores(predictor, p->images, p->count, p->scores) != CLADE_OK)
+        result = failed(call);
+    clade_predictor_free(predictor);
+    return result == DONE ? answer(call, q, p) : result;
+}
+
 static outcome run(invocation *call) {
     const arguments *given = call->arguments;
     clade_device *device = NULL;
-    clade_dataset *data = NULL;
-    clade_predictor *predictor = NULL;
+    question q = { .network = NULL };
     pictures p = { .count = 0 };
     outcome result = open_device(call, given->device, &device);
     if (result != DONE) return result;
-    if (clade_predictor_open(device, call->operands[0], &predictor) != CLADE_OK) {
-        result = failed(call);
-    } else {
-        result = predict(call, predictor, &data, &p);
-    }
+    result = predict(call, device, &q, &p);
     release(&p);
-    clade_predictor_free(predictor);
-    clade_dataset_free(data);
+    free(q.names);
+    clade_network_free(q.network);
+    clade_dataset_free(q.data);
     clade_device_close(device);
     return result;
 }
@@ -177,20 +243,24 @@ static outcome run(invocation *call) {
 static const option options[] = {
     { "--top", OPTION_INTEGER, offsetof(arguments, top), "K", 1, "likeliest classes to name; default 1" },
     { "--data", OPTION_TEXT, offsetof(arguments, data), "DATA", 0,
-      "the data set of inputs that are numbers; default digits" },
+      "the data set of inputs that are numbers, and of names of classes; default digits" },
+    { "--classes", OPTION_TEXT, offsetof(arguments, classes), "FILE", 0, "names of the classes, a line each" },
+    OPTIONS_INPUT(arguments),
     OPTION_DEVICE(arguments),
     OPTION_JSON(arguments),
     OPTIONS_END,
 };
 
-static const arguments defaults = { .top = 1, .data = "digits" };
+static const arguments defaults = { .top = 1 };
 
 const command command_predict = {
     .name = "predict",
     .operands = "FILE|DIR INPUT...",
     .title = "what a trained model makes of images",
-    .details = "INPUT is a number, counted from 0 in the data's test part, a JPEG or PNG file, or a NPY or PGM file of "
-               "the model's size.",
+    .details = "FILE is an ONNX file or a checkpoint, DIR a run's folder. INPUT is a number, counted from 0 in the "
+               "data's test part, a JPEG or PNG file, or a NPY or PGM file of the model's size. Pictures are given to "
+               "an ONNX file's network as numbers in [0, 1], unless --scale, --mean and --std say otherwise; a run "
+               "has kept what it was trained with.",
     .operand_minimum = 2,
     .operand_maximum = 100000,
     .options = options,

@@ -1,8 +1,7 @@
 /* clade train: trains a model of the zoo, draws the progress, and says what came of it. */
-#include "command.h"
-#include "layer_rules.h"
-#include "report.h"
+#include "finetune.h"
 #include "system.h"
+#include "training_devices.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,17 +10,31 @@
 
 typedef struct arguments {
     bool json, quiet, resume, shuffle_labels, full_batch, gradient_norms;
-    const char *data, *device, *out, *optimizer, *schedule, *layer_rates;
+    const char *data, *device, *out, *optimizer, *schedule, *layer_rates, *tensorboard;
     int64_t epochs, batch, memory, held_out, validate_every, checkpoint_every, warm_up, early_momentum_epochs,
         accumulate, iterations, pairs, patience;
     double rate, momentum, weight_decay, schedule_factor, schedule_every, schedule_threshold, clip_norm, clip_value,
         early_momentum, least_gain;
     uint64_t seed;
+    device_options devices;
+    input_options input;
+    finetune_options finetune;
 } arguments;
+
+/* What a run is made of; what is there is freed by close_parts(). */
+typedef struct parts {
+    clade_network *network;
+    clade_network_loading loading;
+    clade_dataset *training, *test;
+    training_devices devices;
+    layer_rules rules;
+} parts;
 
 /* ---- progress ---- */
 
 typedef struct display {
+    const arguments *given;
+    const parts *parts;
     FILE *stream;      /* NULL: silent */
     bool redraws;      /* one line on a terminal; else a line now and then */
     bool drawn;        /* something stands on that line */
@@ -29,11 +42,12 @@ typedef struct display {
 } display;
 
 /* Where progress goes: beside a JSON report only to a terminal, so that a failure is one line on standard error. */
-static display open_display(const arguments *given) {
-    if (given->quiet) return (display){ .stream = NULL };
-    if (!given->json) return (display){ .stream = stdout, .redraws = system_is_terminal(stdout) };
-    bool terminal = system_is_terminal(stderr);
-    return (display){ .stream = terminal ? stderr : NULL, .redraws = terminal };
+static display open_display(const arguments *given, const parts *p) {
+    display d = { .given = given, .parts = p };
+    FILE *stream = given->json ? stderr : stdout;
+    d.redraws = system_is_terminal(stream);
+    if (!given->quiet && (d.redraws || !given->json)) d.stream = stream;
+    return d;
 }
 
 static void add_number(char *text, size_t size, const char *format, double number) {
@@ -97,6 +111,8 @@ static void print_line(display *d, const clade_train_progress *p) {
 static void show(void *user, const clade_train_progress *p) {
     display *d = user;
     if (d->stream == NULL || p->event == CLADE_TRAIN_SAVED) return;
+    if (p->event == CLADE_TRAIN_STARTED && d->stream == stdout)
+        finetune_print(&d->given->finetune, d->parts->network, &d->parts->loading);
     if (!d->redraws) {
         print_line(d, p);
         return;
@@ -189,6 +205,7 @@ static clade_train_options train_options(const arguments *given) {
         .patience = given->patience,
         .least_gain = given->least_gain,
         .watch_layers = given->gradient_norms,
+        .tensorboard = given->tensorboard,
     };
     for (size_t i = 0; given->optimizer != NULL && i < sizeof optimizers / sizeof *optimizers; i++)
         if (strcmp(optimizers[i].name, given->optimizer) == 0) options.optimizer = optimizers[i].kind;
@@ -231,13 +248,14 @@ static const char *fault_of(const arguments *given) {
 
 /* ---- what came of it ---- */
 
-static bool print_json(const arguments *given, const char *model, const char *folder,
-                       const clade_train_result *result) {
+static bool print_json(const arguments *given, const parts *p, const char *folder, const clade_train_result *result) {
     json report = json_new();
     cJSON *root = report.root;
-    json_text(&report, root, "model", model);
+    json_text(&report, root, "model", clade_network_model(p->network)->name);
+    finetune_json(&report, root, &given->finetune, p->network, &p->loading);
     json_text(&report, root, "data", given->data);
     json_text(&report, root, "device", result->device);
+    training_devices_json(&report, root, result);
     json_number(&report, root, "seed", (double)given->seed);
     json_number(&report, root, "epochs", (double)result->epochs);
     json_number(&report, root, "steps", (double)result->steps);
@@ -262,72 +280,108 @@ static void print_text(const char *model, const char *folder, const clade_train_
            words_count((double)result->steps));
     if (isfinite(result->images_per_second)) printf(", %s images/s", words_count(result->images_per_second));
     if (result->stopped_early) printf("; stopped early");
-    printf("\nloss %.4f in the last epoch; test loss %.4f, accuracy %.2f %%", result->train_loss, result->val_loss,
-           100 * result->val_accuracy);
+    printf("\nloss %.4f in the last epoch; test loss %.4f", result->train_loss, result->val_loss);
+    if (isfinite(result->val_accuracy)) printf(", accuracy %.2f %%", 100 * result->val_accuracy);
     if (isfinite(result->val_top5)) printf(", among the first five %.2f %%", 100 * result->val_top5);
     putchar('\n');
     printf("weights %s\nrun     %s\n", result->weights_sha256, folder);
+    training_devices_print(result);
 }
 
 /* ---- the run ---- */
 
-static outcome train(const invocation *call, const clade_model *model, clade_train_options *options) {
+/* How all processes fared, when this one came to RESULT. One of them says it. */
+static outcome agree(const invocation *call, clade_ranks *ranks, outcome result) {
+    const clade_status own = result == DONE ? CLADE_OK : CLADE_ERROR_INPUT;
+    const clade_status all = clade_ranks_agree(ranks, own);
+    return own == CLADE_OK && all != CLADE_OK ? failed(call) : result;
+}
+
+/* The same folder for all processes, chosen by the first. */
+static outcome agree_on_folder(const invocation *call, const char *model, clade_ranks *ranks, char *path) {
     const arguments *given = call->arguments;
-    char folder[PATH];
+    outcome chosen = DONE;
+    if (clade_ranks_speaks(ranks)) chosen = choose_folder(call, model, given->resume, path);
+    chosen = agree(call, ranks, chosen);
+    if (chosen == DONE && clade_ranks_broadcast(ranks, path, PATH) != CLADE_OK) return failed(call);
+    return chosen;
+}
+
+static outcome train(invocation *call, const parts *p, clade_train_options *options) {
+    const arguments *given = call->arguments;
+    const char *name = clade_network_model(p->network)->name;
+    char folder[PATH] = "";
     if (given->out == NULL) {
-        outcome chosen = choose_folder(call, model->name, given->resume, folder);
+        outcome chosen = agree_on_folder(call, name, options->ranks, folder);
         if (chosen != DONE) return chosen;
     }
-    display d = open_display(given);
+    display d = open_display(given, p);
+    if (call->silent) d.stream = NULL;
     options->folder = given->out != NULL ? given->out : folder;
     options->progress = show;
     options->user = &d;
     clade_train_result result;
-    clade_status status = clade_train_model(model, options, &result);
+    clade_status status = clade_train_network(p->network, options, &result);
     end_line(&d);
+    call->silent = !clade_ranks_speaks(options->ranks);
     if (status != CLADE_OK) return failed(call);
-    if (given->json) return print_json(given, model->name, options->folder, &result) ? DONE : FAILED;
-    print_text(model->name, options->folder, &result);
+    if (call->silent) return DONE;
+    if (given->json) return print_json(given, p, options->folder, &result) ? DONE : FAILED;
+    print_text(name, options->folder, &result);
     return DONE;
+}
+
+static void close_parts(parts *p) {
+    training_devices_close(&p->devices);
+    clade_network_free(p->network);
+    clade_dataset_free(p->training);
+    clade_dataset_free(p->test);
+}
+
+static outcome open_parts(const invocation *call, parts *p) {
+    const arguments *given = call->arguments;
+    const clade_network_options begin = { .replace_head = given->finetune.replace_head,
+                                          .fresh = given->finetune.fresh };
+    if (given->layer_rates != NULL && !read_layer_rules(given->layer_rates, &p->rules))
+        return wrong_usage(call->command, "--layer-rates wants STATES=RATE,...: conv*=0,fc2.*=10");
+    outcome result = open_network(call, call->operands[0], &given->input, begin, &p->network);
+    if (result != DONE) return result;
+    if (clade_dataset_open_sized(call->context, given->data, clade_network_model(p->network)->image, &p->training,
+                                 &p->test) != CLADE_OK ||
+        (given->shuffle_labels && clade_dataset_shuffle_labels(p->training, given->seed) != CLADE_OK))
+        return failed(call);
+    result = finetune_prepare(call, &given->finetune, p->network, p->training, &p->loading);
+    if (result == DONE && !finetune_rules(&given->finetune, p->network, &p->rules))
+        return wrong_usage(call->command, "--layer-rates has too many rules beside --replace-head");
+    return result == DONE ? training_devices_open(call, given->device, &given->devices, given->memory, &p->devices)
+                          : result;
 }
 
 static outcome run(invocation *call) {
     const arguments *given = call->arguments;
-    const clade_model *model = find_model(call, call->operands[0]);
-    if (model == NULL) return WRONG_USAGE;
     if (given->data == NULL)
         return wrong_usage(
             call->command,
             "wants --data DATA: digits, points:KIND, mnist:DIR, idx:DIR, cifar10:DIR, images:DIR, csv:FILE, ...");
 
     const char *fault = fault_of(given);
+    if (fault == NULL) fault = finetune_fault(&given->finetune);
     if (fault != NULL) return wrong_usage(call->command, "%s", fault);
-    clade_device *device = NULL;
-    clade_dataset *training = NULL, *test = NULL;
     clade_train_options options = train_options(given);
-    layer_rules rules = { .count = 0 };
-    if (given->layer_rates != NULL && !read_layer_rules(given->layer_rates, &rules))
-        return wrong_usage(call->command, "--layer-rates wants STATES=RATE,...: conv*=0,fc2.*=10");
-    options.layer_rules = rules.list;
-    options.layer_rule_count = rules.count;
-    outcome result = FAILED;
-    if (clade_dataset_open_sized(call->context, given->data, model->image, &training, &test) != CLADE_OK ||
-        (given->shuffle_labels && clade_dataset_shuffle_labels(training, given->seed) != CLADE_OK)) {
-        failed(call);
-    } else {
-        result = open_device(call, given->device, &device);
-    }
+    parts p = { .network = NULL };
+    if (clade_ranks_join(call->context, &options.ranks) != CLADE_OK) return failed(call);
+    call->silent = !clade_ranks_speaks(options.ranks);
+    outcome result = agree(call, options.ranks, open_parts(call, &p));
     if (result == DONE) {
-        if (given->memory > 0) clade_device_limit_memory(device, (size_t)given->memory);
-        options.devices = &device;
-        options.device_count = 1;
-        options.train = training;
-        options.test = test;
-        result = train(call, model, &options);
+        training_devices_options(&p.devices, &given->devices, &options);
+        options.train = p.training;
+        options.test = p.test;
+        options.layer_rules = p.rules.list;
+        options.layer_rule_count = p.rules.count;
+        result = train(call, &p, &options);
     }
-    clade_device_close(device);
-    clade_dataset_free(training);
-    clade_dataset_free(test);
+    close_parts(&p);
+    clade_ranks_leave(options.ranks, result == DONE);
     return result;
 }
 
@@ -354,6 +408,8 @@ static const option options[] = {
     ROW("--full-batch", OPTION_FLAG, full_batch, NULL, 0, "one update an epoch, by the gradient of all batches"),
     ROW("--clip-norm", OPTION_REAL, clip_norm, "N", 0, "the most that the norm of all gradients may be"),
     ROW("--clip-value", OPTION_REAL, clip_value, "V", 0, "the most that one element of a gradient may be"),
+    OPTIONS_FINETUNE(arguments),
+    OPTIONS_INPUT(arguments),
     ROW("--layer-rates", OPTION_TEXT, layer_rates, "RULES", 0,
         "STATES=RATE,...: times the rate for states by name; 0 freezes: 'conv*=0,fc2.*=10'"),
     ROW("--schedule", OPTION_TEXT, schedule, "constant|step|cosine|plateau|inverse|halve", 0, "how the rate falls"),
@@ -363,8 +419,9 @@ static const option options[] = {
         "the share by which the loss must fall, of plateau and halve"),
     ROW("--warm-up", OPTION_INTEGER, warm_up, "N", 0, "steps in which the rate rises to its full height"),
     ROW("--seed", OPTION_SEED, seed, "S", 0, "of weights, order and dropout; default 0"),
-    OPTION_DEVICE(arguments),
-    ROW("--memory", OPTION_BYTES, memory, "BYTES", 1, "most device memory to use: 512M, 2G; more is an error"),
+    OPTIONS_DEVICES(arguments),
+    ROW("--memory", OPTION_BYTES, memory, "BYTES", 1,
+        "most device memory to use: 512M, 2G; a step that does not fit computes values again"),
     ROW("--out", OPTION_TEXT, out, "DIR", 0, "the run's folder; default a new one, runs/MODEL, runs/MODEL-2, ..."),
     ROW("--resume", OPTION_FLAG, resume, NULL, 0,
         "go on from the folder's newest checkpoint (default the last folder)"),
@@ -375,6 +432,8 @@ static const option options[] = {
     ROW("--least-gain", OPTION_REAL, least_gain, "G", 0, "by how much it must be lower for --patience; default 0"),
     ROW("--gradient-norms", OPTION_FLAG, gradient_norms, NULL, 0,
         "record the gradient's norm and the share of zeros of every layer: layers.txt, layers.svg"),
+    ROW("--tensorboard", OPTION_TEXT, tensorboard, "[DIR]", 0,
+        "curves and first-layer filters as event files for TensorBoard; default into the run's folder"),
     ROW("--checkpoint-every", OPTION_INTEGER, checkpoint_every, "N", 1, "steps between checkpoints; default an epoch"),
     ROW("--shuffle-labels", OPTION_FLAG, shuffle_labels, NULL, 0, "a control: permute the training labels"),
     OPTION_JSON(arguments),
@@ -382,13 +441,14 @@ static const option options[] = {
     OPTIONS_END,
 };
 
-static const arguments defaults = { .momentum = NAN, .weight_decay = NAN, .held_out = -1 };
+static const arguments defaults = { .momentum = NAN, .weight_decay = NAN, .held_out = -1, .finetune.rest = -1 };
 
 const command command_train = {
     .name = "train",
     .operands = "MODEL",
     .title = "train a model on a data set",
-    .details = "SIGINT finishes the step, saves, and says how to go on. The folder holds metrics.jsonl, training.svg, "
+    .details = "MODEL is one of the zoo, an ONNX file, or a run's folder or checkpoint, whose weights it begins with. "
+               "SIGINT finishes the step, saves, and says how to go on. The folder holds metrics.jsonl, training.svg, "
                "the confusion matrix of the test images and the last checkpoints.",
     .operand_minimum = 1,
     .operand_maximum = 1,

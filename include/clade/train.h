@@ -14,6 +14,8 @@
 #include "clade/device.h"
 #include "clade/graph.h"
 #include "clade/model.h"
+#include "clade/network.h"
+#include "clade/ranks.h"
 #include "clade/session.h"
 #include "clade/weights.h"
 
@@ -48,6 +50,8 @@ typedef struct clade_train_progress {
 
 /* ---- options ---- */
 
+#define CLADE_MAX_TRAIN_DEVICES 16
+
 /* How states whose name is STATES are trained: * stands for any characters ("conv*", "fc2.weight"). Of several rules
  * for one state the first counts. */
 typedef struct clade_layer_rule {
@@ -60,10 +64,16 @@ typedef struct clade_layer_rule {
 typedef struct clade_train_options {
     size_t size; /* sizeof(clade_train_options) */
 
-    clade_device *const *devices; /* where to train; one device in this version */
-    size_t device_count;
-    clade_dataset *train; /* required */
-    clade_dataset *test;  /* measured once, after the last step; NULL: not at all */
+    /* Where to train. Several devices share each batch, and their gradients are summed: the numbers are those of one within
+     * rounding, and draws (order, dropout) the same; batch norm takes each device's own samples unless SYNC_BATCH_NORM.
+     * The same devices with the same shares give the same bits. */
+    clade_device *const *devices;
+    size_t device_count;         /* 1 to CLADE_MAX_TRAIN_DEVICES */
+    const double *device_shares; /* how much of a batch each takes, in proportion; default: by measured speed */
+    double device_seconds;       /* a device that keeps the others waiting longer is dropped; default 120 */
+    bool sync_batch_norm;        /* statistics over the samples of all devices */
+    clade_dataset *train;        /* required */
+    clade_dataset *test;         /* measured once, after the last step; NULL: not at all */
 
     clade_optimizer_kind optimizer; /* default CLADE_SGD */
     double rate;                    /* default 0.01; 0.001 for Adam, AdamW, RMSProp and the wiggle; 1 for L-BFGS */
@@ -111,6 +121,10 @@ typedef struct clade_train_options {
      * scores confusion.txt, confusion.json and confusion.svg. NULL: no files. */
     const char *folder;
     bool resume; /* go on from the newest valid checkpoint in FOLDER, if there is one */
+    /* Where event files for TensorBoard go, made if absent: the curves of metrics.jsonl, and a picture of the first
+     * layer's filters at each validation. "": into FOLDER; NULL: none. A resumed run adds a file, which takes back what the
+     * one before wrote of later steps. */
+    const char *tensorboard;
 
     /* Values of the graph, for clade_trainer_new(). */
     /* Default: the inputs named "image" and "label". A label of int32 (N) gets class numbers; one of float32 (N, ...) the
@@ -120,15 +134,37 @@ typedef struct clade_train_options {
     const clade_weighted_loss *extra_losses; /* added to the loss in training; read before the function returns */
     size_t extra_loss_count;                 /* at most CLADE_MAX_EXTRA_LOSSES */
     const char *model;                       /* a name kept in the checkpoints; default "" */
+    /* Further lines "name = value" that checkpoints keep and a resumed run must share; default none. Read before the
+     * function returns. */
+    const char *settings;
+    const clade_weights *weights; /* what the states of these names begin with; default: all are drawn. Read likewise */
 
     void (*progress)(void *user, const clade_train_progress *progress);
     bool (*should_stop)(void *user); /* asked after each step; true: save and return CLADE_ERROR_INTERRUPTED */
     void *user;
     bool stop_on_interrupt; /* SIGINT and SIGTERM count as should_stop: their handlers are set while it runs */
+    /* Other processes that train the same model with the same options, each on DEVICES of its own; borrowed, NULL: none. All
+     * share each batch by their numbers of devices, and validations. Rank 0 alone writes FOLDER. When a rank is gone the
+     * others stop with CLADE_ERROR_SYSTEM or CLADE_ERROR_INTERRUPTED, and the state after the last step that was whole is
+     * saved: any number of ranks can resume. */
+    clade_ranks *ranks;
 } clade_train_options;
 
+/* What one of several devices did. */
+typedef struct clade_train_device {
+    char name[256];
+    int64_t samples; /* of a whole batch, at the end; 0: lost */
+    double share;    /* the same, of the batch */
+    int64_t lost_at; /* the step at which it was last lost; -1: never */
+    int losses;      /* how often that was, unsuccessful returns included */
+    uint64_t bytes;  /* to the host and back for sums over the devices */
+    double waited;   /* seconds for the others in these */
+} clade_train_device;
+
 typedef struct clade_train_result {
-    char device[256];
+    char device[256]; /* the names of all of this rank's, with " + " between them */
+    size_t device_count;
+    clade_train_device devices[CLADE_MAX_TRAIN_DEVICES];
     int64_t epochs, steps;                   /* planned epochs; steps done */
     bool stopped_early;                      /* for want of gain: options.patience */
     int64_t resumed_from;                    /* the step of the checkpoint that the run went on from; 0: none */
@@ -148,6 +184,12 @@ typedef struct clade_train_result {
  * stopped, with a line on how to go on. */
 CLADE_API clade_status clade_train_model(const clade_model *model, const clade_train_options *options,
                                          clade_train_result *result);
+
+/* The same for a network that was opened, whatever it is. Its graph grows: a network is trained once. Its weights stay as
+ * they were; what was learnt is in the run's folder, where an ONNX file is kept as network.onnx, so that the folder needs
+ * nothing else. */
+CLADE_API clade_status clade_train_network(clade_network *network, const clade_train_options *options,
+                                           clade_train_result *result);
 
 typedef struct clade_trainer clade_trainer;
 
@@ -197,28 +239,27 @@ CLADE_API void clade_confusion_text_free(clade_context *context, char *text);
 
 typedef struct clade_predictor clade_predictor;
 
-/* The model in PATH: a run folder (its newest valid checkpoint) or a checkpoint file. CLADE_ERROR_INPUT when it is none,
- * is damaged, or its model is not in the zoo. */
+/* The network in PATH: a run folder (its newest valid checkpoint), a checkpoint file, or an ONNX file. CLADE_ERROR_INPUT
+ * when it is none, is damaged, or its model is not in the zoo. */
 CLADE_API clade_status clade_predictor_open(clade_device *device, const char *path, clade_predictor **predictor);
+/* Of a network that was opened, which is borrowed and must not be fitted anew meanwhile. */
+CLADE_API clade_status clade_predictor_new(clade_device *device, const clade_network *network,
+                                           clade_predictor **predictor);
 CLADE_API void clade_predictor_free(clade_predictor *predictor);
 
+CLADE_API const clade_network *clade_predictor_network(const clade_predictor *predictor);
 CLADE_API const clade_model *clade_predictor_model(const clade_predictor *predictor);
 CLADE_API const char *clade_predictor_path(const clade_predictor *predictor); /* the checkpoint file */
 CLADE_API int64_t clade_predictor_step(const clade_predictor *predictor);     /* training steps behind the weights */
 /* The name of a class, as the training set had it; NULL where it had none. */
 CLADE_API const char *clade_predictor_class(const clade_predictor *predictor, int64_t class_number);
 
-/* The weights, and whatever else was kept, of the checkpoint at PATH (as above), without a device; MODEL receives its
- * model. Free with clade_weights_free(). */
-CLADE_API clade_status clade_run_weights(clade_context *context, const char *path, const clade_model **model,
-                                         clade_weights **weights);
-
 /* Loss and accuracy over DATASET, BATCH samples at a time (0: 250). */
 CLADE_API clade_status clade_predictor_evaluate(clade_predictor *predictor, clade_dataset *dataset, int64_t batch,
                                                 clade_evaluation *evaluation);
 
 /* Scores of COUNT images (count, channels, height, width): SCORES (count, classes), probabilities where the model ends in
- * softmax. */
+ * softmax; or (count, numbers) of a network that foretells. */
 CLADE_API clade_status clade_predictor_scores(clade_predictor *predictor, const float *images, int64_t count,
                                               float *scores);
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char magic[8] = { 'C', 'L', 'A', 'D', 'E', 'C', 'K', 'P' };
-enum { VERSION = 2, OLDEST_VERSION = 1, SUM_BYTES = 32 };
+enum { VERSION = 3, OLDEST_VERSION = 1, SUM_BYTES = 32 };
 
 /* ---- the run state as a table of numbers ---- */
 
@@ -27,6 +27,8 @@ typedef struct run_field {
     { offsetof(clade_run_state, FIELD), true, 2 }
 #define NEW_COUNT(FIELD)                                                                                               \
     { offsetof(clade_run_state, FIELD), false, 2 }
+#define PART(DEVICE)                                                                                                   \
+    { offsetof(clade_run_state, parts[DEVICE]), false, 3 }
 static const run_field run_fields[] = {
     COUNT(step),
     COUNT(steps),
@@ -56,13 +58,31 @@ static const run_field run_fields[] = {
     NEW_REAL(least_held_out),
     NEW_COUNT(stop_waited),
     NEW_COUNT(stopped),
+    PART(0),
+    PART(1),
+    PART(2),
+    PART(3),
+    PART(4),
+    PART(5),
+    PART(6),
+    PART(7),
+    PART(8),
+    PART(9),
+    PART(10),
+    PART(11),
+    PART(12),
+    PART(13),
+    PART(14),
+    PART(15),
 };
 #undef REAL
 #undef COUNT
 #undef NEW_REAL
 #undef NEW_COUNT
+#undef PART
 enum { RUN_FIELDS = sizeof run_fields / sizeof run_fields[0] };
 _Static_assert(CLADE_MAX_EXTRA_LOSSES + 1 == 8, "a row of the table for each part of the loss");
+_Static_assert(CLADE_MAX_TRAIN_DEVICES == 16, "and one for each device");
 
 clade_run_state clade_run_start(int64_t steps) {
     return (clade_run_state){ .steps = steps,
@@ -372,6 +392,11 @@ static const clade_checkpoint_state *find_state(const clade_checkpoint *checkpoi
     return NULL;
 }
 
+void clade_checkpoint_numbers(const clade_checkpoint_state *state, float *numbers) {
+    memcpy(numbers, state->data, (size_t)state->count * sizeof *numbers);
+    swap_floats((uint8_t *)numbers, state->count);
+}
+
 static clade_status restore_state(const clade_checkpoint *checkpoint, const char *name, clade_session *session,
                                   const clade_state_info *info) {
     clade_context *context = checkpoint->context;
@@ -382,8 +407,7 @@ static clade_status restore_state(const clade_checkpoint *checkpoint, const char
     if (info->count == 0) return CLADE_OK;
     float *numbers = clade_allocate(context, (size_t)info->count, sizeof *numbers);
     if (!numbers) return clade_fail_memory(context, (size_t)info->count * sizeof *numbers, info->name);
-    memcpy(numbers, state->data, (size_t)info->count * sizeof *numbers);
-    swap_floats((uint8_t *)numbers, info->count);
+    clade_checkpoint_numbers(state, numbers);
     clade_status status = clade_session_write_state(session, info->name, numbers, info->count);
     clade_free(context, numbers);
     return status;

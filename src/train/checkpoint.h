@@ -4,7 +4,7 @@
  *     "CLADECKP", version, bytes of the whole file
  *     settings, choices        texts: length with the closing zero, bytes. "name = value" a line (settings.c); the
  *                              implementations that the plans chose (clade_session_choices)
- *     run state                count, numbers (run_state.h); format 1 has fewer of them than format 2
+ *     run state                count, numbers (run_state.h); each format has more of them than the one before
  *     states                   count; of each: name, role, dtype, rank, sizes, bytes, little-endian float32 numbers
  *     SHA-256 of all before, 32 bytes
  * Reading believes no size before it has checked it against what is left, so hostile bytes are as safe as damaged ones. */
@@ -39,6 +39,9 @@ clade_status clade_checkpoint_parse(clade_context *context, const char *name, co
                                     clade_checkpoint *checkpoint);
 clade_status clade_checkpoint_read(clade_context *context, const char *path, clade_checkpoint *checkpoint);
 void clade_checkpoint_free(clade_checkpoint *checkpoint); /* accepts a zeroed one */
+
+/* The numbers of STATE, in this machine's order of bytes; NUMBERS has room for them. */
+void clade_checkpoint_numbers(const clade_checkpoint_state *state, float *numbers);
 
 /* Writes the checkpoint's states into SESSION: every state of the session must be there, with the same dims. States of
  * the checkpoint that the session lacks (an optimiser's, for a predictor) are left aside. NAME is for the error text. */

@@ -98,8 +98,24 @@ clade_status clade_checkpoint_newest(clade_context *context, const char *folder,
     return status;
 }
 
+clade_status clade_checkpoint_of_path(clade_context *context, const char *path, clade_checkpoint *checkpoint,
+                                      char **file) {
+    *file = NULL;
+    if (!clade_file_is_folder(path)) {
+        *file = clade_duplicate(context, path);
+        if (!*file) return clade_fail_memory(context, strlen(path), path);
+        return clade_checkpoint_read(context, path, checkpoint);
+    }
+    clade_status status = clade_checkpoint_newest(context, path, checkpoint, file);
+    if (status == CLADE_OK && !*file)
+        status = clade_fail(context, CLADE_ERROR_INPUT,
+                            "%s: no valid checkpoint there; a folder that `clade train --out` wrote is meant", path);
+    return status;
+}
+
 static bool is_half_written(const char *name) {
-    static const char *const ours[] = { prefix, "metrics.jsonl.", "training.svg.", "layers.", "confusion." };
+    static const char *const ours[] = { prefix,    "metrics.jsonl.", "training.svg.",
+                                        "layers.", "confusion.",     "network.onnx." };
     bool is_ours = false;
     for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
         is_ours |= strncmp(name, ours[i], strlen(ours[i])) == 0;
@@ -145,9 +161,11 @@ static clade_status take_over(clade_trainer *trainer, const clade_checkpoint *ch
         return clade_fail(trainer->context, CLADE_ERROR_INPUT,
                           "%s: at step %" PRId64 " of %" PRId64 ", and this run has %" PRId64 ": not of this run", path,
                           checkpoint->run.step, checkpoint->run.steps, trainer->steps);
-    status = clade_session_use_choices(trainer->session, checkpoint->choices);
-    if (status == CLADE_OK) status = clade_checkpoint_restore(checkpoint, path, trainer->session);
+    clade_session *session = clade_trainer_session(trainer);
+    status = clade_session_use_choices(session, checkpoint->choices);
+    if (status == CLADE_OK) status = clade_checkpoint_restore(checkpoint, path, session);
     if (status != CLADE_OK) return status;
+    clade_team_use_parts(trainer->team, checkpoint->run.parts);
     trainer->run = checkpoint->run;
     trainer->received = trainer->resumed_from = trainer->saved_step = checkpoint->run.step;
     trainer->schedule.best = checkpoint->run.plateau_best;
@@ -157,35 +175,86 @@ static clade_status take_over(clade_trainer *trainer, const clade_checkpoint *ch
 }
 
 /* An unfinished run is not thrown away by leaving out a word; a finished one gives way. */
-static clade_status clear_away(clade_trainer *trainer, const clade_checkpoint *checkpoint, bool found) {
-    if (found && checkpoint->run.step < checkpoint->run.steps && !checkpoint->run.stopped)
-        return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT,
-                          "%s holds an unfinished run (step %" PRId64 " of %" PRId64
-                          "): resume it, or remove the folder to begin anew",
-                          trainer->folder, checkpoint->run.step, checkpoint->run.steps);
-    if (found) clade_log(trainer->context, CLADE_LOG_INFO, "%s: replacing the finished run there", trainer->folder);
+static clade_status refuse_unfinished(const clade_trainer *trainer, const clade_checkpoint *checkpoint) {
+    if (checkpoint->run.step >= checkpoint->run.steps || checkpoint->run.stopped) return CLADE_OK;
+    return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT,
+                      "%s holds an unfinished run (step %" PRId64 " of %" PRId64
+                      "): resume it, or remove the folder to begin anew",
+                      trainer->folder, checkpoint->run.step, checkpoint->run.steps);
+}
+
+/* Makes place for a new run; FOUND: for that of a finished one. */
+static clade_status clear_away(clade_trainer *trainer, bool found) {
+    if (found) clade_log(trainer->context, CLADE_LOG_DEBUG, "%s: replacing the finished run there", trainer->folder);
     clade_status status = clade_checkpoint_prune(trainer->context, trainer->folder, -1, 0);
     return status == CLADE_OK ? clade_history_clear(&trainer->history) : status;
 }
 
-clade_status clade_folder_open(clade_trainer *trainer) {
-    if (!trainer->folder) return CLADE_OK;
+/* The states of a new run, and its event file. */
+static clade_status begin(clade_trainer *trainer) {
+    clade_status status = clade_trainer_first_states(trainer);
+    return status == CLADE_OK ? clade_trainer_open_board(trainer) : status;
+}
+
+/* Goes on from CHECKPOINT, of the file PATH (NULL: none), or begins. What was there is cleared away only when nothing can be refused any more. */
+static clade_status go_on_or_begin(clade_trainer *trainer, const clade_checkpoint *checkpoint, const char *path) {
+    const bool resumes = trainer->options.resume;
+    if (resumes && path) {
+        clade_status status = take_over(trainer, checkpoint, path);
+        return status == CLADE_OK ? clade_trainer_open_board(trainer) : status;
+    }
+    clade_status status = path ? refuse_unfinished(trainer, checkpoint) : CLADE_OK;
+    if (status == CLADE_OK) status = begin(trainer);
+    if (status != CLADE_OK || !trainer->folder) return status;
+    /* Resuming without a checkpoint: killed before the first one, or nothing there yet. */
+    return resumes ? clade_history_clear(&trainer->history) : clear_away(trainer, path != NULL);
+}
+
+/* What the folder holds, and for the other ranks what they resume from. */
+static clade_status open_own(clade_trainer *trainer, clade_checkpoint *checkpoint, char **path) {
     clade_context *context = trainer->context;
+    clade_status status = CLADE_OK;
+    if (trainer->folder) {
+        status = clade_folder_make(context, trainer->folder);
+        trainer->history.path = clade_folder_path(context, trainer->folder, "metrics.jsonl");
+        if (status == CLADE_OK && !trainer->history.path) status = CLADE_ERROR_MEMORY;
+        if (status == CLADE_OK) status = clade_checkpoint_newest(context, trainer->folder, checkpoint, path);
+    }
+    char *bytes = NULL;
+    size_t size = 0;
+    status = clade_ranks_agree(trainer->ranks, status);
+    if (status == CLADE_OK && trainer->ranks && trainer->options.resume)
+        status = clade_trainer_send_file(trainer, *path, &bytes, &size);
+    clade_free(context, bytes);
+    return status;
+}
+
+/* The same of a rank that writes nothing. */
+static clade_status open_of_others(clade_trainer *trainer, clade_checkpoint *checkpoint, char **path) {
+    char *bytes = NULL;
+    size_t size = 0;
+    clade_status status = clade_ranks_agree(trainer->ranks, CLADE_OK);
+    if (status == CLADE_OK && trainer->options.resume) status = clade_trainer_send_file(trainer, NULL, &bytes, &size);
+    if (status != CLADE_OK || !bytes) return status;
+    *path = clade_duplicate(trainer->context, "the checkpoint of rank 0");
+    status = *path ? clade_checkpoint_parse(trainer->context, *path, (const uint8_t *)bytes, size, checkpoint)
+                   : CLADE_ERROR_MEMORY;
+    if (status == CLADE_OK)
+        checkpoint->bytes = bytes;
+    else
+        clade_free(trainer->context, bytes);
+    return status;
+}
+
+clade_status clade_folder_open(clade_trainer *trainer) {
     clade_checkpoint checkpoint = { 0 };
     char *path = NULL;
-    clade_status status = clade_folder_make(context, trainer->folder);
-    trainer->history.path = clade_folder_path(context, trainer->folder, "metrics.jsonl");
-    if (status == CLADE_OK && !trainer->history.path) status = CLADE_ERROR_MEMORY;
-    if (status == CLADE_OK) status = clade_checkpoint_newest(context, trainer->folder, &checkpoint, &path);
-    if (status == CLADE_OK && trainer->options.resume && path)
-        status = take_over(trainer, &checkpoint, path);
-    else if (status == CLADE_OK && trainer->options.resume)
-        status = clade_history_clear(&trainer->history); /* killed before the first checkpoint, or nothing there yet */
-    else if (status == CLADE_OK)
-        status = clear_away(trainer, &checkpoint, path != NULL);
+    clade_status status = clade_ranks_speaks(trainer->ranks) ? open_own(trainer, &checkpoint, &path)
+                                                             : open_of_others(trainer, &checkpoint, &path);
+    if (status == CLADE_OK) status = go_on_or_begin(trainer, &checkpoint, path);
     clade_checkpoint_free(&checkpoint);
-    clade_free(context, path);
-    return status;
+    clade_free(trainer->context, path);
+    return clade_ranks_agree(trainer->ranks, status);
 }
 
 static void add_title(const clade_trainer *trainer, clade_text *title) {
@@ -247,6 +316,7 @@ clade_status clade_folder_confusion(const clade_trainer *trainer, const clade_ev
 
 clade_status clade_folder_save(clade_trainer *trainer) {
     if (!trainer->folder || trainer->saved_step == trainer->run.step) return CLADE_OK;
+    clade_team_parts(trainer->team, trainer->run.parts);
     trainer->run.plateau_best = trainer->schedule.best;
     trainer->run.plateau_scale = trainer->schedule.scale;
     trainer->run.plateau_waited = trainer->schedule.waited;
@@ -255,8 +325,8 @@ clade_status clade_folder_save(clade_trainer *trainer) {
     char *path = clade_checkpoint_path(trainer->context, trainer->folder, trainer->run.step);
     clade_status status = path ? CLADE_OK : CLADE_ERROR_MEMORY;
     if (status == CLADE_OK)
-        status = clade_checkpoint_encode(trainer->context, trainer->session, trainer->settings, &trainer->run, &bytes,
-                                         &size);
+        status = clade_checkpoint_encode(trainer->context, clade_trainer_session(trainer), trainer->settings,
+                                         &trainer->run, &bytes, &size);
     if (status == CLADE_OK) status = clade_file_write(trainer->context, path, bytes, size);
     clade_free(trainer->context, bytes);
     clade_free(trainer->context, path);

@@ -18,6 +18,7 @@ static void drop_looks(clade_history *history) {
 void clade_history_free(clade_history *history) {
     if (!history->context) return;
     clade_free(history->context, history->path);
+    clade_board_free(history->board);
     clade_free(history->context, history->train.points);
     clade_free(history->context, history->held_out.points);
     drop_looks(history);
@@ -72,10 +73,22 @@ static bool add_losses(cJSON *line, const clade_history *history, const clade_tr
     return good;
 }
 
+static clade_status board_report(const clade_history *history, const clade_train_progress *progress) {
+    clade_board *board = history->board;
+    clade_board_add(board, progress->step, "train", "loss", progress->train_loss);
+    clade_board_add(board, progress->step, "train", "accuracy", progress->train_accuracy);
+    clade_board_add(board, progress->step, "train", "rate", progress->rate);
+    clade_board_add(board, progress->step, "train", "images_per_second", progress->images_per_second);
+    for (size_t i = 0; i < progress->loss_count; i++)
+        clade_board_add(board, progress->step, "losses", history->loss_names[i], progress->losses[i]);
+    return clade_board_flush(board);
+}
+
 clade_status clade_history_add_report(clade_history *history, const clade_train_progress *progress) {
     clade_status status =
         add_point(history, &history->train,
                   (clade_history_point){ progress->step, progress->train_loss, progress->train_accuracy });
+    if (status == CLADE_OK) status = board_report(history, progress);
     if (status != CLADE_OK || !history->path) return status;
     const field fields[] = {
         { "step", (double)progress->step },
@@ -94,10 +107,22 @@ clade_status clade_history_add_report(clade_history *history, const clade_train_
     return write_line(history, line);
 }
 
+/* Measurements on samples that are not trained on. */
+static clade_status board_measured(const clade_history *history, int64_t step, const char *group, double loss,
+                                   double accuracy, double top5) {
+    clade_board_add(history->board, step, group, "loss", loss);
+    clade_board_add(history->board, step, group, "accuracy", accuracy);
+    clade_board_add(history->board, step, group, "top5", top5);
+    return clade_board_flush(history->board);
+}
+
 clade_status clade_history_add_validation(clade_history *history, const clade_train_progress *progress) {
     clade_status status =
         add_point(history, &history->held_out,
                   (clade_history_point){ progress->step, progress->held_out_loss, progress->held_out_accuracy });
+    if (status == CLADE_OK)
+        status = board_measured(history, progress->step, "held_out", progress->held_out_loss,
+                                progress->held_out_accuracy, progress->held_out_top5);
     if (status != CLADE_OK || !history->path) return status;
     const field fields[] = {
         { "step", (double)progress->step },  { "epoch", (double)progress->epoch },
@@ -134,12 +159,21 @@ static bool add_group(cJSON *line, const char *group, const clade_layer_names *l
     return good;
 }
 
+static clade_status board_look(const clade_history *history, int64_t step, const float *values) {
+    const clade_layer_names *layers = &history->layers;
+    for (size_t i = 0; i < layers->norm_count + layers->zero_count; i++)
+        clade_board_add(history->board, step, i < layers->norm_count ? "gradient_norm" : "zeros", layers->names[i],
+                        (double)values[i]);
+    return clade_board_flush(history->board);
+}
+
 clade_status clade_history_add_look(clade_history *history, int64_t step, const float *values) {
     const clade_layer_names *layers = &history->layers;
     const size_t count = layers->norm_count + layers->zero_count;
     float *copy = clade_allocate(history->context, count + 1, sizeof *copy);
     if (copy) memcpy(copy, values, count * sizeof *copy);
     clade_status status = keep_look(history, step, copy);
+    if (status == CLADE_OK) status = board_look(history, step, values);
     if (status != CLADE_OK || !history->path) return status;
     const field fields[] = { { "step", (double)step } };
     cJSON *line = make_line("layers", fields, 1);
@@ -152,7 +186,9 @@ clade_status clade_history_add_look(clade_history *history, int64_t step, const 
 }
 
 clade_status clade_history_add_final(clade_history *history, const clade_train_result *result, double seconds) {
-    if (!history->path) return CLADE_OK;
+    clade_status status =
+        board_measured(history, result->steps, "test", result->val_loss, result->val_accuracy, result->val_top5);
+    if (status != CLADE_OK || !history->path) return status;
     const field fields[] = {
         { "step", (double)result->steps },
         { "epochs", (double)result->epochs },

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "clade/train.h"
+#include "train/board.h"
 
 /* A point of a curve; accuracy NAN when not known. */
 typedef struct clade_history_point {
@@ -36,7 +37,8 @@ typedef struct clade_layer_look {
 
 typedef struct clade_history {
     clade_context *context;
-    char *path; /* of metrics.jsonl; NULL: no file */
+    char *path;         /* of metrics.jsonl; NULL: no file */
+    clade_board *board; /* the same for TensorBoard; NULL: not wanted. Owned */
     clade_curve train, held_out;
     char *const *loss_names; /* of clade_train_progress.losses; borrowed, as the next */
     clade_layer_names layers;

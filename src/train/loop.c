@@ -5,9 +5,12 @@
 
 #include "base/context.h"
 #include "base/thread.h"
+#include "exec/plan.h"
+#include "passes/passes.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- clocks and progress ---- */
@@ -163,53 +166,47 @@ static place_in_group place_of(const clade_trainer *trainer, int64_t step, int64
                              .update = epoch * ((in_epoch + size - 1) / size) + group };
 }
 
-/* Adds the batch's share of the gradient; after the last of its group comes the update. */
-static clade_status send_part(clade_trainer *trainer, clade_plan *plan, const clade_batch *batch) {
-    const place_in_group place = place_of(trainer, trainer->run.step, batch->count);
-    clade_status status = clade_session_set_scalar(trainer->session, "train.share", (float)place.share);
-    if (status != CLADE_OK) {
-        clade_loader_release(trainer->loader, batch);
-        return status;
-    }
-    status = clade_pipeline_push(trainer->pipeline, plan, batch);
-    if (status != CLADE_OK || !place.last) return status;
-    const clade_optimizer optimizer = optimizer_at(trainer, place.first);
-    status = clade_optimizer_set(&optimizer, trainer->session, place.update, rate_at(trainer, place.first));
-    return status == CLADE_OK ? clade_plan_enqueue(trainer->apply) : status;
-}
-
-static clade_status send_whole(clade_trainer *trainer, clade_plan *plan, const clade_batch *batch) {
-    const int64_t step = trainer->run.step;
-    const clade_optimizer optimizer = optimizer_at(trainer, step);
-    clade_status status = clade_optimizer_set(&optimizer, trainer->session, step, rate_at(trainer, step));
-    if (status == CLADE_OK) return clade_pipeline_push(trainer->pipeline, plan, batch);
-    clade_loader_release(trainer->loader, batch);
-    return status;
+static clade_status send_batch(clade_trainer *trainer, const clade_batch *batch) {
+    const place_in_group place = place_of(trainer, trainer->run.step, batch->whole);
+    const clade_team_step step = { .seed = trainer->options.seed,
+                                   .number = (uint64_t)trainer->run.step,
+                                   .optimizer = optimizer_at(trainer, place.first),
+                                   .update = place.update,
+                                   .rate = rate_at(trainer, place.first),
+                                   .share = place.share,
+                                   .of = trainer->ranks ? batch->whole : 0,
+                                   .ends = place.last };
+    return clade_team_push(trainer->team, &step, batch);
 }
 
 static clade_status search_step(clade_trainer *trainer, const clade_batch *batch) {
     const double rate = rate_at(trainer, trainer->run.step);
+    clade_session *session = clade_trainer_session(trainer);
     clade_outcome outcome;
-    clade_status status = clade_search_step(trainer->search, trainer->session, &trainer->feed, batch, rate, &outcome);
+    clade_session_set_random(session, trainer->options.seed, (uint64_t)trainer->run.step, batch->first);
+    clade_status status = clade_search_step(trainer->search, session, &trainer->feed, batch, rate, &outcome);
     clade_loader_release(trainer->loader, batch);
     return status == CLADE_OK ? receive(trainer, &outcome) : status;
 }
 
-static clade_status send_step(clade_trainer *trainer) {
-    int64_t step = trainer->run.step, place = step % trainer->steps_per_epoch;
+/* The samples begin anew; several devices are seen to. */
+static clade_status begin_epoch(clade_trainer *trainer) {
     clade_status status = CLADE_OK;
-    if (place == 0) status = clade_loader_start(trainer->loader, step / trainer->steps_per_epoch, 0);
+    if (clade_team_sums(trainer->team)) {
+        status = clade_team_drain(trainer->team);
+        if (status == CLADE_OK) status = clade_team_epoch(trainer->team);
+        if (status == CLADE_OK) status = clade_trainer_level(trainer, false);
+    }
+    const int64_t epoch = trainer->run.step / trainer->steps_per_epoch;
+    return status == CLADE_OK ? clade_loader_start(trainer->loader, epoch, 0) : status;
+}
+
+static clade_status send_step(clade_trainer *trainer) {
+    clade_status status = CLADE_OK;
+    if (trainer->run.step % trainer->steps_per_epoch == 0) status = begin_epoch(trainer);
     clade_batch batch;
     if (status == CLADE_OK) status = clade_loader_next(trainer->loader, &batch);
-    if (status != CLADE_OK) return status;
-    clade_session_set_random(trainer->session, trainer->options.seed, (uint64_t)step, batch.first);
-    clade_plan *plan = batch.count == trainer->options.batch ? trainer->full : trainer->rest;
-    if (trainer->search)
-        status = search_step(trainer, &batch);
-    else if (trainer->optimizer.accumulates)
-        status = send_part(trainer, plan, &batch);
-    else
-        status = send_whole(trainer, plan, &batch);
+    if (status == CLADE_OK) status = trainer->search ? search_step(trainer, &batch) : send_batch(trainer, &batch);
     if (status == CLADE_OK) trainer->run.step++;
     return status;
 }
@@ -230,7 +227,10 @@ static void observe_for_stopping(clade_trainer *trainer, double loss) {
 
 static clade_status validate(clade_trainer *trainer) {
     clade_evaluation evaluation;
-    clade_status status = clade_measure_run(trainer->validation, &evaluation);
+    clade_status status = clade_trainer_level(trainer, false);
+    if (status == CLADE_OK) status = clade_trainer_measure(trainer);
+    if (status == CLADE_OK) status = clade_measure_run(trainer->validation, &evaluation);
+    if (status == CLADE_OK && trainer->own_held_out) status = clade_trainer_add_evaluations(trainer, &evaluation);
     if (status != CLADE_OK) return status;
     trainer->run.held_out_loss = evaluation.loss;
     trainer->run.held_out_accuracy = evaluation.accuracy;
@@ -247,8 +247,11 @@ static clade_status look_at_layers(clade_trainer *trainer) {
     clade_dataset *dataset = trainer->train ? trainer->train : trainer->options.train;
     const int64_t samples = clade_dataset_describe(dataset).count, batch = trainer->options.batch;
     const float *values;
-    clade_status status = clade_layer_watch_look(trainer->layers, trainer->session, &trainer->feed, dataset,
-                                                 samples < batch ? samples : batch, &values);
+    clade_session *session = clade_trainer_session(trainer);
+    clade_status status = trainer->search ? CLADE_OK : clade_session_set_scalar(session, CLADE_DEVICE_SHARE, 1);
+    if (status == CLADE_OK)
+        status = clade_layer_watch_look(trainer->layers, session, &trainer->feed, dataset,
+                                        samples < batch ? samples : batch, &values);
     return status == CLADE_OK ? clade_history_add_look(&trainer->history, trainer->run.step, values) : status;
 }
 
@@ -279,18 +282,20 @@ static clade_status stop(clade_trainer *trainer) {
 
 /* What is due after a step; what is in flight is waited for when anything is. */
 typedef struct due {
-    bool epoch, validation, look, checkpoint, stop, last;
+    bool split, epoch, validation, look, picture, checkpoint, stop, last;
 } due;
 
-static due what_is_due(const clade_trainer *trainer) {
+static due what_is_due(const clade_trainer *trainer, bool asked) {
     const clade_train_options *options = &trainer->options;
     const int64_t step = trainer->run.step;
     due d = { .last = step == trainer->steps };
     const bool regular = step % options->validate_every == 0 || d.last;
-    d.stop = !d.last && asked_to_stop(trainer);
+    d.split = clade_team_look_due(trainer->team);
+    d.stop = !d.last && asked;
     d.epoch = options->schedule.kind == CLADE_HALVE && step % trainer->steps_per_epoch == 0;
     d.validation = trainer->validation && regular;
     d.look = trainer->layers && regular;
+    d.picture = trainer->history.board && regular;
     d.checkpoint = trainer->folder && (step % options->checkpoint_every == 0 || d.last || d.stop ||
                                        clade_clock_seconds() - trainer->last_saved >= options->checkpoint_seconds);
     return d;
@@ -304,14 +309,21 @@ static clade_status end_early(clade_trainer *trainer) {
 }
 
 static clade_status look_after(clade_trainer *trainer) {
-    const due d = what_is_due(trainer);
-    if (!(d.epoch || d.validation || d.look || d.checkpoint || d.stop || d.last)) return CLADE_OK;
-    clade_status status = trainer->pipeline ? clade_pipeline_drain(trainer->pipeline) : CLADE_OK;
+    bool asked = asked_to_stop(trainer);
+    clade_status status = clade_trainer_consult(trainer, &asked);
+    if (status != CLADE_OK) return status;
+    const due d = what_is_due(trainer, asked);
+    if (!(d.split || d.epoch || d.validation || d.look || d.picture || d.checkpoint || d.stop || d.last))
+        return CLADE_OK;
+    if (!trainer->search) status = clade_team_drain(trainer->team);
     pause_clock(trainer);
+    if (status == CLADE_OK && d.split) status = clade_team_look(trainer->team);
     if (status == CLADE_OK && d.epoch)
         clade_schedule_observe_epoch(&trainer->options.schedule, &trainer->schedule, trainer->run.train_loss);
     if (status == CLADE_OK && d.validation) status = validate(trainer);
     if (status == CLADE_OK && d.look) status = look_at_layers(trainer);
+    if (status == CLADE_OK && d.picture)
+        status = clade_board_add_filters(trainer->history.board, trainer->run.step, clade_trainer_session(trainer));
     const bool ended = trainer->run.stopped != 0 && !d.last;
     if (status == CLADE_OK && ended) status = end_early(trainer);
     if (status == CLADE_OK && (d.checkpoint || (ended && trainer->folder))) status = save(trainer);
@@ -323,21 +335,10 @@ static clade_status look_after(clade_trainer *trainer) {
 
 /* Plans are made before the first step, so that a step makes none. */
 static clade_status prepare(clade_trainer *trainer) {
+    const clade_feed *feed = clade_team_sums(trainer->team) ? &trainer->summed : &trainer->feed;
     clade_status status = CLADE_OK;
-    if (!trainer->pipeline && !trainer->search)
-        status = clade_pipeline_new(trainer->device, trainer->session, trainer->loader, &trainer->feed, receive,
-                                    trainer, &trainer->pipeline);
-    clade_dataset *dataset = trainer->train ? trainer->train : trainer->options.train;
-    int64_t count = clade_dataset_describe(dataset).count, batch = trainer->options.batch;
-    if (status == CLADE_OK && trainer->pipeline && !trainer->full && count >= batch)
-        status = clade_pipeline_plan(trainer->pipeline, batch, true, &trainer->full);
-    if (status == CLADE_OK && trainer->pipeline && !trainer->rest && count % batch > 0)
-        status = clade_pipeline_plan(trainer->pipeline, count % batch, true, &trainer->rest);
-    if (status == CLADE_OK && trainer->optimizer.accumulates && !trainer->apply)
-        status = clade_session_plan(
-            trainer->session,
-            &(clade_plan_request){ .binding = { .batch = batch }, .updates = true, .program = CLADE_PROGRAM_APPLY },
-            &trainer->apply);
+    if (!trainer->search) status = clade_team_start(trainer->team, trainer->loader, feed, receive, trainer);
+    if (status == CLADE_OK) status = clade_trainer_measure(trainer);
     if (status == CLADE_OK && trainer->validation) status = clade_measure_prepare(trainer->validation);
     int64_t place = trainer->run.step % trainer->steps_per_epoch;
     if (status == CLADE_OK && place > 0)
@@ -348,17 +349,22 @@ static clade_status prepare(clade_trainer *trainer) {
 static clade_status measure_test(clade_trainer *trainer, clade_train_result *result) {
     result->val_loss = result->val_accuracy = result->val_top5 = NAN;
     if (!trainer->options.test) return CLADE_OK;
-    clade_measure *measure;
+    clade_measure *measure = NULL;
+    clade_dataset *own = NULL;
     clade_evaluation evaluation = { 0 };
-    clade_status status =
-        clade_measure_new(trainer->device, trainer->session, &trainer->measured, trainer->options.test, 0, &measure);
-    if (status != CLADE_OK) return status;
-    status = clade_measure_run(measure, &evaluation);
+    clade_session *session = clade_trainer_session(trainer);
+    clade_status status = clade_trainer_own_samples(trainer, trainer->options.test, &own);
+    if (status == CLADE_OK)
+        status = clade_measure_new(clade_session_device(session), session, &trainer->measured,
+                                   own ? own : trainer->options.test, 0, &measure);
+    if (status == CLADE_OK) status = clade_measure_run(measure, &evaluation);
+    if (status == CLADE_OK && own) status = clade_trainer_add_evaluations(trainer, &evaluation);
     result->val_loss = evaluation.loss;
     result->val_accuracy = evaluation.accuracy;
     result->val_top5 = evaluation.top5;
     if (status == CLADE_OK && evaluation.confusion) status = clade_folder_confusion(trainer, &evaluation);
     clade_measure_free(measure);
+    clade_dataset_free(own);
     return status;
 }
 
@@ -375,10 +381,13 @@ static clade_status conclude(clade_trainer *trainer, clade_train_result *result)
         .images_per_second = clade_trainer_images_per_second(trainer),
         .data_waiting = clade_loader_waited(trainer->loader) / (clade_clock_seconds() - trainer->started),
     };
-    const char *name = clade_device_name(trainer->device);
-    size_t length = strlen(name);
-    memcpy(result->device, name, length < sizeof result->device ? length : sizeof result->device - 1);
-    clade_status status = clade_session_weights_sha256(trainer->session, result->weights_sha256);
+    result->device_count = clade_team_report(trainer->team, result->devices);
+    for (size_t i = 0; i < result->device_count; i++) {
+        const size_t used = strlen(result->device);
+        snprintf(result->device + used, sizeof result->device - used, "%s%s", i > 0 ? " + " : "",
+                 result->devices[i].name);
+    }
+    clade_status status = clade_session_weights_sha256(clade_trainer_session(trainer), result->weights_sha256);
     if (status == CLADE_OK) status = measure_test(trainer, result);
     if (status == CLADE_OK)
         status = clade_history_add_final(&trainer->history, result, clade_clock_seconds() - trainer->started);
@@ -396,10 +405,14 @@ clade_status clade_trainer_run(clade_trainer *trainer, clade_train_result *resul
     trainer->training = 0;
     trainer->timed_images = trainer->steps_here = 0;
     if (status == CLADE_OK) clade_trainer_tell(trainer, CLADE_TRAIN_STARTED);
-    if (status == CLADE_OK && trainer->layers && trainer->run.step == 0) status = look_at_layers(trainer);
+    const bool begins = trainer->run.step == 0;
+    if (status == CLADE_OK && trainer->layers && begins) status = look_at_layers(trainer);
+    if (status == CLADE_OK && begins)
+        status = clade_board_add_filters(trainer->history.board, 0, clade_trainer_session(trainer));
     while (status == CLADE_OK && trainer->run.step < trainer->steps && !trainer->run.stopped) {
         status = send_step(trainer);
         if (status == CLADE_OK) status = look_after(trainer);
     }
-    return status == CLADE_OK ? conclude(trainer, result ? result : &unwanted) : status;
+    if (status == CLADE_OK) status = conclude(trainer, result ? result : &unwanted);
+    return status == CLADE_OK ? status : clade_trainer_rescue(trainer, status);
 }

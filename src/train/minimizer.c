@@ -112,8 +112,8 @@ clade_status clade_minimizer_new(clade_value loss, const clade_minimize_options 
         return clade_fail(context, CLADE_ERROR_ARGUMENT, "what is minimised must be a scalar");
     const clade_optimizer plain = { .kind = CLADE_LBFGS };
     clade_trained trained = { 0 };
-    clade_status status =
-        options.over_count > 0 ? find_given(loss, &options, &trained) : clade_optimizer_find(&plain, loss, &trained);
+    clade_status status = options.over_count > 0 ? find_given(loss, &options, &trained)
+                                                 : clade_optimizer_find(&plain, loss, CLADE_NO_VALUE, &trained);
     if (status == CLADE_OK)
         status = clade_minimizer_over(loss, &trained, options.memory ? options.memory : DEFAULT_MEMORY, minimizer);
     clade_trained_free(context, &trained);

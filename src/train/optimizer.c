@@ -83,12 +83,13 @@ static bool is_trained(const clade_optimizer *optimizer, const clade_node *node)
     return attributes->role != CLADE_ROLE_STATE && !(rule && rule->frozen);
 }
 
-/* The trained states of GRAPH, in its order, and room for as many gradients. */
+/* The trained states of GRAPH, in its order, and room for as many gradients and their sums. */
 static clade_status list_states(const clade_optimizer *optimizer, clade_graph *graph, clade_trained *trained) {
-    trained->states = clade_allocate(graph->context, 2 * (size_t)graph->node_count + 1, sizeof *trained->states);
+    trained->states = clade_allocate(graph->context, 3 * (size_t)graph->node_count + 1, sizeof *trained->states);
     if (!trained->states)
-        return clade_fail_memory(graph->context, 2 * graph->node_count * sizeof *trained->states, "the trained states");
+        return clade_fail_memory(graph->context, 3 * graph->node_count * sizeof *trained->states, "the trained states");
     trained->gradients = trained->states + graph->node_count;
+    trained->sums = trained->gradients + graph->node_count;
     for (uint32_t i = 0; i < graph->node_count; i++)
         if (is_trained(optimizer, graph->nodes[i]))
             trained->states[trained->count++] = (clade_value){ .graph = graph, .node = i };
@@ -108,7 +109,8 @@ static void drop_others(const clade_graph *graph, clade_trained *trained) {
         clade_dims dims = clade_value_dims(trained->states[i]);
         trained->parameters += clade_dims_value(graph, &dims, (clade_binding){ 0 }, (int64_t[CLADE_MAX_RANK]){ 0 });
         trained->states[kept] = trained->states[i];
-        trained->gradients[kept++] = trained->gradients[i];
+        trained->sums[kept] = trained->gradients[kept] = trained->gradients[i];
+        kept++;
     }
     trained->count = kept;
 }
@@ -222,7 +224,8 @@ bool clade_optimizer_searches(clade_optimizer_kind kind) {
     return rule && !rule->update;
 }
 
-clade_status clade_optimizer_find(const clade_optimizer *optimizer, clade_value loss, clade_trained *trained) {
+clade_status clade_optimizer_find(const clade_optimizer *optimizer, clade_value loss, clade_value seed,
+                                  clade_trained *trained) {
     clade_graph *graph = loss.graph;
     *trained = (clade_trained){ 0 };
     clade_status status = check_optimizer(graph->context, optimizer);
@@ -230,7 +233,7 @@ clade_status clade_optimizer_find(const clade_optimizer *optimizer, clade_value 
     if (status == CLADE_OK && optimizer->kind == CLADE_WIGGLE)
         status = find_needed(loss, trained);
     else if (status == CLADE_OK)
-        status = clade_gradient(loss, CLADE_NO_VALUE, trained->states, trained->count, trained->gradients);
+        status = clade_gradient(loss, seed, trained->states, trained->count, trained->gradients);
     if (status == CLADE_OK) drop_others(graph, trained);
     if (status == CLADE_OK) status = clade_graph_status(graph);
     if (status == CLADE_OK && trained->parameters == 0)
@@ -244,8 +247,7 @@ clade_status clade_optimizer_update(const clade_optimizer *optimizer, const clad
     clade_value *gradients = clade_allocate(graph->context, trained->count, sizeof *gradients);
     if (!gradients) return clade_fail_memory(graph->context, trained->count * sizeof *gradients, "the gradients");
     for (size_t i = 0; i < trained->count; i++)
-        gradients[i] =
-            optimizer->accumulates ? gradient_sum(trained->states[i], trained->gradients[i]) : trained->gradients[i];
+        gradients[i] = optimizer->accumulates ? gradient_sum(trained->states[i], trained->sums[i]) : trained->sums[i];
     if (optimizer->clip_value > 0) clip_elements(optimizer->clip_value, gradients, trained->count);
     if (optimizer->clip_norm > 0) clip_norm(optimizer->clip_norm, gradients, trained->count);
     clade_status status = CLADE_OK;
@@ -261,7 +263,7 @@ clade_status clade_optimizer_append(const clade_optimizer *optimizer, clade_valu
                           "%s is no update of a graph: it needs a trainer, or clade/minimize.h",
                           clade_optimizer_name(optimizer->kind));
     clade_trained trained;
-    clade_status status = clade_optimizer_find(optimizer, loss, &trained);
+    clade_status status = clade_optimizer_find(optimizer, loss, CLADE_NO_VALUE, &trained);
     if (status == CLADE_OK) status = clade_optimizer_update(optimizer, &trained);
     if (parameters) *parameters = trained.parameters;
     clade_trained_free(loss.graph->context, &trained);

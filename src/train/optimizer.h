@@ -25,14 +25,18 @@ enum { CLADE_PROGRAM_APPLY = 1 };
 /* What is trained: the states that the loss depends on, and its gradient by each as it is before clipping and decay. */
 typedef struct clade_trained {
     clade_value *states, *gradients;
+    clade_value *sums; /* the gradients over all devices (train/sum_over_devices.h): what the updates take; at first the
+                          gradients themselves */
     size_t count;
     int64_t parameters; /* numbers in them all */
 } clade_trained;
 void clade_trained_free(clade_context *context, clade_trained *trained);
 
-/* Appends the gradient of LOSS by every trained state that it depends on. CLADE_ERROR_ARGUMENT when the optimiser's numbers are
+/* Appends the gradient of LOSS by every trained state that it depends on, starting from SEED, a scalar; an invalid value
+ * stands for 1. CLADE_ERROR_ARGUMENT when the optimiser's numbers are
  * wrong or LOSS depends on no state. Free TRAINED in any case. */
-clade_status clade_optimizer_find(const clade_optimizer *optimizer, clade_value loss, clade_trained *trained);
+clade_status clade_optimizer_find(const clade_optimizer *optimizer, clade_value loss, clade_value seed,
+                                  clade_trained *trained);
 /* Appends their updates. */
 clade_status clade_optimizer_update(const clade_optimizer *optimizer, const clade_trained *trained);
 /* LOSS plus weight_decay / 2 times the squares of all trained weights: what an optimiser lowers that compares losses. */

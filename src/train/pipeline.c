@@ -33,6 +33,10 @@ struct clade_pipeline {
     int next; /* the oldest run, whose place the next one takes */
 };
 
+static void give_back(const clade_pipeline *pipeline, const clade_batch *batch) {
+    if (pipeline->loader) clade_loader_release(pipeline->loader, batch);
+}
+
 int64_t clade_feed_width(const clade_feed *feed) {
     if (clade_value_dtype(feed->label) != CLADE_F32) return 0;
     clade_dims dims = clade_value_dims(feed->label);
@@ -86,7 +90,7 @@ void clade_pipeline_free(clade_pipeline *pipeline) {
     for (int i = 0; i < CLADE_PIPELINE_RUNS; i++) {
         run *run = &pipeline->runs[i];
         clade_ticket_free(run->ticket); /* waits */
-        if (run->busy) clade_loader_release(pipeline->loader, &run->batch);
+        if (run->busy) give_back(pipeline, &run->batch);
         for (int k = 0; k < INPUTS; k++)
             clade_buffer_free(&run->landing[k]);
         clade_free(pipeline->context, run->scores);
@@ -137,7 +141,7 @@ static clade_status collect(clade_pipeline *pipeline, run *run) {
         clade_outcome outcome = outcome_of(pipeline, run);
         status = pipeline->receive(pipeline->user, &outcome);
     }
-    clade_loader_release(pipeline->loader, &run->batch);
+    give_back(pipeline, &run->batch);
     return status;
 }
 
@@ -193,14 +197,14 @@ clade_status clade_pipeline_push(clade_pipeline *pipeline, clade_plan *plan, con
     run *run = &pipeline->runs[pipeline->next];
     clade_status status = collect(pipeline, run);
     if (status != CLADE_OK) {
-        clade_loader_release(pipeline->loader, batch);
+        give_back(pipeline, batch);
         return status;
     }
     run->batch = *batch;
     status = enqueue(pipeline, plan, run);
     if (status != CLADE_OK) {
         clade_device_finish(pipeline->device); /* an upload may still read the slot */
-        clade_loader_release(pipeline->loader, batch);
+        give_back(pipeline, batch);
         return status;
     }
     run->busy = true;

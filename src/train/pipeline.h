@@ -34,8 +34,8 @@ typedef struct clade_outcome {
 
 typedef struct clade_pipeline clade_pipeline;
 
-/* A pipeline on SESSION of DEVICE, taking batches of LOADER. Outcomes go to RECEIVE, in the order of the runs; its fault
- * stops the pipeline. */
+/* A pipeline on SESSION of DEVICE, taking batches of LOADER; NULL: the caller gives their slots back, once RECEIVE was
+ * called for them or the push failed. Outcomes go to RECEIVE, in the order of the runs; its fault stops the pipeline. */
 clade_status clade_pipeline_new(clade_device *device, clade_session *session, clade_loader *loader,
                                 const clade_feed *feed,
                                 clade_status (*receive)(void *user, const clade_outcome *outcome), void *user,

@@ -1,100 +1,62 @@
-/* Using a trained model: its checkpoint's weights in a session of the model's graph alone. */
+/* Using a trained network: its weights in a session of its graph alone. */
 #include "base/context.h"
-#include "base/file.h"
-#include "formats/weights.h"
-#include "models/zoo.h"
 #include "ops/op.h"
-#include "train/folder.h"
 #include "train/measure.h"
-#include "train/train_model.h"
+#include "train/network.h"
 #include "train/trainer.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 struct clade_predictor {
     clade_context *context;
     clade_device *device;
-    const clade_model *model;
-    clade_graph *graph;
+    const clade_network *network;
+    clade_network *own; /* the same, where the predictor opened it; else NULL */
+    clade_graph *graph; /* the network's scores and loss, and the count of correct answers */
     clade_session *session;
     clade_feed feed;
     clade_value scores;
     clade_measure *measure; /* the last one, whose confusion matrix was given away */
-    char *path;
-    char *classes; /* the names of classes one after the other, each ended by a zero; NULL: none */
-    int64_t class_count;
-    int64_t step;
 };
 
-/* PATH itself, or the newest valid checkpoint of a folder. */
-static clade_status read_checkpoint(clade_context *context, const char *path, clade_checkpoint *checkpoint,
-                                    char **file) {
-    *file = NULL;
-    if (!clade_file_is_folder(path)) {
-        *file = clade_duplicate(context, path);
-        if (!*file) return clade_fail_memory(context, strlen(path), path);
-        return clade_checkpoint_read(context, path, checkpoint);
-    }
-    clade_status status = clade_checkpoint_newest(context, path, checkpoint, file);
-    if (status == CLADE_OK && !*file)
-        status = clade_fail(context, CLADE_ERROR_INPUT,
-                            "%s: no valid checkpoint there; a folder that `clade train --out` wrote is meant", path);
-    return status;
-}
-
-/* PATH is for the error text. */
-static clade_status find_model(clade_context *context, const char *path, const clade_checkpoint *checkpoint,
-                               const clade_model **model) {
-    char *name = clade_settings_value(context, checkpoint->settings, "model");
-    *model = clade_model_find(name);
-    clade_status status = CLADE_OK;
-    if (!*model)
-        status = clade_fail(context, CLADE_ERROR_INPUT, "%s: of a model \"%s\", which is not in the zoo", path,
-                            name ? name : "");
-    clade_free(context, name);
-    return status;
-}
-
-/* Names of classes, which stand in the settings with tabs between. */
-static void find_classes(clade_predictor *predictor, const clade_checkpoint *checkpoint) {
-    predictor->classes = clade_settings_value(predictor->context, checkpoint->settings, "classes");
-    predictor->class_count = predictor->classes ? 1 : 0;
-    for (char *tab = predictor->classes; tab && (tab = strchr(tab, '\t')) != NULL; tab++) {
-        *tab = '\0';
-        predictor->class_count++;
-    }
-}
-
-static clade_status open_session(clade_predictor *predictor, const clade_checkpoint *checkpoint) {
-    clade_model_values values;
-    clade_status status = clade_model_graph(predictor->context, predictor->model, &predictor->graph,
-                                            &predictor->feed.image, &predictor->feed.label, &values);
-    if (status != CLADE_OK) return status;
-    predictor->scores = values.scores;
-    predictor->feed.loss = values.loss;
-    predictor->feed.scores = clade_counted_scores(values.scores);
+/* A copy of what is measured and predicted, to which the count is added. */
+static clade_status copy_graph(clade_predictor *predictor) {
+    const clade_network *network = predictor->network;
+    clade_value targets[] = { network->values.scores, network->values.loss, network->image, network->label };
+    predictor->graph = clade_graph_rewrite(network->graph, targets, 4, false, NULL, NULL, NULL);
+    if (!predictor->graph) return CLADE_ERROR_MEMORY;
+    predictor->scores = targets[0];
+    predictor->feed.loss = targets[1];
+    predictor->feed.image = targets[2];
+    predictor->feed.label = targets[3];
+    if (network->form.foretells) return CLADE_OK;
+    predictor->feed.scores = clade_counted_scores(predictor->scores);
     predictor->feed.correct = clade_count_correct(predictor->feed.scores, predictor->feed.label);
-    status = clade_graph_status(predictor->graph);
-    if (status == CLADE_OK) status = clade_session_new(predictor->device, predictor->graph, 0, &predictor->session);
-    return status == CLADE_OK ? clade_checkpoint_restore(checkpoint, predictor->path, predictor->session) : status;
+    return clade_graph_status(predictor->graph);
 }
 
-clade_status clade_predictor_open(clade_device *device, const char *path, clade_predictor **out) {
+/* The weights that the session's graph has: an auxiliary classifier's are left aside. */
+static clade_status fill_session(clade_predictor *predictor) {
+    const clade_weight *list;
+    const size_t count = clade_weights_list(predictor->network->weights, &list);
+    clade_status status = CLADE_OK;
+    for (size_t i = 0; i < count && status == CLADE_OK; i++)
+        if (clade_value_valid(clade_graph_find(predictor->graph, "state", list[i].name)))
+            status = clade_session_write_state(predictor->session, list[i].name, list[i].data, list[i].count);
+    return status;
+}
+
+clade_status clade_predictor_new(clade_device *device, const clade_network *network, clade_predictor **out) {
     *out = NULL;
-    clade_context *context = device->context;
-    clade_checkpoint checkpoint = { 0 };
-    clade_predictor *predictor = clade_allocate(context, 1, sizeof *predictor);
-    if (!predictor) return clade_fail_memory(context, sizeof *predictor, "a predictor");
-    predictor->context = context;
+    clade_predictor *predictor = clade_allocate(device->context, 1, sizeof *predictor);
+    if (!predictor) return clade_fail_memory(device->context, sizeof *predictor, "a predictor");
+    predictor->context = device->context;
     predictor->device = device;
-    clade_status status = read_checkpoint(context, path, &checkpoint, &predictor->path);
-    if (status == CLADE_OK) status = find_model(context, predictor->path, &checkpoint, &predictor->model);
-    if (status == CLADE_OK) find_classes(predictor, &checkpoint);
-    if (status == CLADE_OK) status = open_session(predictor, &checkpoint);
-    predictor->step = checkpoint.run.step;
-    clade_checkpoint_free(&checkpoint);
+    predictor->network = network;
+    clade_status status = copy_graph(predictor);
+    if (status == CLADE_OK) status = clade_session_new(device, predictor->graph, 0, &predictor->session);
+    if (status == CLADE_OK) status = fill_session(predictor);
     if (status != CLADE_OK) {
         clade_predictor_free(predictor);
         return status;
@@ -103,39 +65,51 @@ clade_status clade_predictor_open(clade_device *device, const char *path, clade_
     return CLADE_OK;
 }
 
+clade_status clade_predictor_open(clade_device *device, const char *path, clade_predictor **out) {
+    const clade_network_options options = { .size = sizeof options, .trained = true };
+    clade_network *network;
+    *out = NULL;
+    clade_status status = clade_network_open(device->context, path, &options, &network);
+    if (status == CLADE_OK) status = clade_predictor_new(device, network, out);
+    if (status == CLADE_OK)
+        (*out)->own = network;
+    else
+        clade_network_free(network);
+    return status;
+}
+
 void clade_predictor_free(clade_predictor *predictor) {
     if (!predictor) return;
     clade_measure_free(predictor->measure);
     clade_session_free(predictor->session);
     clade_graph_free(predictor->graph);
-    clade_free(predictor->context, predictor->path);
-    clade_free(predictor->context, predictor->classes);
+    clade_network_free(predictor->own);
     clade_free(predictor->context, predictor);
 }
 
+const clade_network *clade_predictor_network(const clade_predictor *predictor) {
+    return predictor->network;
+}
+
 const clade_model *clade_predictor_model(const clade_predictor *predictor) {
-    return predictor->model;
+    return clade_network_model(predictor->network);
 }
 
 const char *clade_predictor_path(const clade_predictor *predictor) {
-    return predictor->path;
+    return clade_network_path(predictor->network);
 }
 
 int64_t clade_predictor_step(const clade_predictor *predictor) {
-    return predictor->step;
+    return clade_network_step(predictor->network);
 }
 
 const char *clade_predictor_class(const clade_predictor *predictor, int64_t class_number) {
-    const char *name = predictor->classes;
-    if (class_number < 0 || class_number >= predictor->class_count) return NULL;
-    for (int64_t i = 0; i < class_number; i++)
-        name += strlen(name) + 1;
-    return name;
+    return clade_network_class(predictor->network, class_number);
 }
 
 clade_status clade_predictor_evaluate(clade_predictor *predictor, clade_dataset *dataset, int64_t batch,
                                       clade_evaluation *evaluation) {
-    clade_status status = clade_check_data(predictor->context, predictor->model, dataset);
+    clade_status status = clade_network_check(predictor->network, dataset);
     if (status == CLADE_OK && batch < 0)
         status = clade_fail(predictor->context, CLADE_ERROR_ARGUMENT, "batch %" PRId64 ": must be at least 1", batch);
     if (status != CLADE_OK) return status;
@@ -147,8 +121,8 @@ clade_status clade_predictor_evaluate(clade_predictor *predictor, clade_dataset 
 
 clade_status clade_predictor_scores(clade_predictor *predictor, const float *images, int64_t count, float *scores) {
     enum { AT_ONCE = 250 };
-    const int64_t *image = predictor->model->image;
-    int64_t elements = image[0] * image[1] * image[2], classes = predictor->model->classes;
+    const clade_network_form *form = &predictor->network->form;
+    const int64_t elements = form->image[0] * form->image[1] * form->image[2], classes = form->outputs;
     clade_status status = CLADE_OK;
     for (int64_t first = 0; first < count && status == CLADE_OK; first += AT_ONCE) {
         int64_t batch = count - first < AT_ONCE ? count - first : AT_ONCE;
@@ -163,38 +137,6 @@ clade_status clade_predictor_scores(clade_predictor *predictor, const float *ima
                                                                              .fetch_count = 1,
                                                                              .inference = true });
     }
-    return status;
-}
-
-static clade_status copy_states(clade_context *context, const clade_checkpoint *checkpoint, clade_weights **weights) {
-    clade_status status = CLADE_OK;
-    *weights = clade_weights_new(context);
-    if (!*weights) return CLADE_ERROR_MEMORY;
-    for (size_t i = 0; i < checkpoint->state_count && status == CLADE_OK; i++) {
-        const clade_checkpoint_state *state = &checkpoint->states[i];
-        void *data = clade_weights_add(*weights, state->name, CLADE_F32, &state->dims, state->count);
-        if (data)
-            memcpy(data, state->data, (size_t)state->count * sizeof(float));
-        else
-            status = CLADE_ERROR_MEMORY;
-    }
-    if (status == CLADE_OK) return CLADE_OK;
-    clade_weights_free(*weights);
-    *weights = NULL;
-    return status;
-}
-
-clade_status clade_run_weights(clade_context *context, const char *path, const clade_model **model,
-                               clade_weights **weights) {
-    clade_checkpoint checkpoint = { 0 };
-    char *file;
-    *weights = NULL;
-    *model = NULL;
-    clade_status status = read_checkpoint(context, path, &checkpoint, &file);
-    if (status == CLADE_OK) status = find_model(context, file, &checkpoint, model);
-    if (status == CLADE_OK) status = copy_states(context, &checkpoint, weights);
-    clade_checkpoint_free(&checkpoint);
-    clade_free(context, file);
     return status;
 }
 

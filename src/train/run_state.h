@@ -3,7 +3,7 @@
 #ifndef CLADE_TRAIN_RUN_STATE_H
 #define CLADE_TRAIN_RUN_STATE_H
 
-#include "clade/model.h"
+#include "clade/train.h"
 
 #include <stdint.h>
 
@@ -30,6 +30,8 @@ typedef struct clade_run_state {
     double least_held_out;                        /* early stopping: the least held-out loss; INFINITY before */
     int64_t stop_waited;                          /* validations since it fell by enough */
     int64_t stopped;                              /* 1: the run has ended early */
+    /* From format 3 on. */
+    int64_t parts[CLADE_MAX_TRAIN_DEVICES]; /* samples of a whole batch that each device takes; 0: none */
 } clade_run_state;
 
 /* Before the first step. */

@@ -90,6 +90,7 @@ clade_status clade_settings_text(const clade_trainer *trainer, char **out) {
     const clade_train_options *options = &trainer->options;
     clade_text text = { .context = trainer->context };
     clade_text_add(&text, "model = %s\n", options->model);
+    if (options->settings) clade_text_add(&text, "%s", options->settings);
     clade_status status = add_data(&text, options->train);
     clade_text_add(&text, "seed = %" PRIu64 "\n", options->seed);
     clade_text_add(&text, "batch = %" PRId64 "\n", options->batch);
@@ -112,18 +113,24 @@ clade_status clade_settings_text(const clade_trainer *trainer, char **out) {
     return status;
 }
 
-clade_status clade_settings_compare(clade_context *context, const char *where, const char *there, const char *here) {
-    while (*there || *here) {
-        size_t there_length = strcspn(there, "\n"), here_length = strcspn(here, "\n");
-        if (there_length != here_length || memcmp(there, here, here_length) != 0)
-            return clade_fail(context, CLADE_ERROR_ARGUMENT,
-                              "%s was made with %.*s; this run has %.*s: resume with the same settings, or use another "
-                              "folder",
-                              where, (int)there_length, there, (int)here_length, here);
-        there += there_length + (there[there_length] != 0);
-        here += here_length + (here[here_length] != 0);
+bool clade_settings_differ(const char **a, const char **b, int *a_length, int *b_length) {
+    while (**a || **b) {
+        const size_t left = strcspn(*a, "\n"), right = strcspn(*b, "\n");
+        *a_length = (int)left;
+        *b_length = (int)right;
+        if (left != right || memcmp(*a, *b, left) != 0) return true;
+        *a += left + ((*a)[left] != 0);
+        *b += right + ((*b)[right] != 0);
     }
-    return CLADE_OK;
+    return false;
+}
+
+clade_status clade_settings_compare(clade_context *context, const char *where, const char *there, const char *here) {
+    int there_length, here_length;
+    if (!clade_settings_differ(&there, &here, &there_length, &here_length)) return CLADE_OK;
+    return clade_fail(context, CLADE_ERROR_ARGUMENT,
+                      "%s was made with %.*s; this run has %.*s: resume with the same settings, or use another folder",
+                      where, there_length, there, here_length, here);
 }
 
 char *clade_settings_value(clade_context *context, const char *text, const char *name) {

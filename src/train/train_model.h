@@ -1,11 +1,11 @@
-/* What training a zoo model and using one share. */
+/* What training a network is made of. */
 #ifndef CLADE_TRAIN_TRAIN_MODEL_H
 #define CLADE_TRAIN_TRAIN_MODEL_H
 
-#include "base/context.h"
 #include "clade/train.h"
+#include "train/network.h"
 
-/* CLADE_ERROR_INPUT unless MODEL can take the images and classes of DATASET, which may be NULL. */
-clade_status clade_check_data(clade_context *context, const clade_model *model, const clade_dataset *dataset);
+/* Puts RECIPE in place of what OPTIONS leave zero. */
+void clade_apply_recipe(const clade_recipe *recipe, clade_train_options *options);
 
 #endif

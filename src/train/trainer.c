@@ -7,6 +7,7 @@
 #include "base/context.h"
 #include "data/dataset.h"
 #include "ops/op.h"
+#include "train/sum_over_devices.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -114,6 +115,7 @@ static clade_status complete_numbers(clade_trainer *trainer) {
     if (options->iterations == 0) options->iterations = 20;
     if (options->memory == 0) options->memory = 10;
     if (options->checkpoint_seconds == 0) options->checkpoint_seconds = 300;
+    if (options->device_seconds == 0) options->device_seconds = 120;
     if (!options->model) options->model = "";
     if (!(options->rate > 0 && isfinite(options->rate)))
         return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT, "rate %g: must be above 0", options->rate);
@@ -130,12 +132,8 @@ static clade_status complete_numbers(clade_trainer *trainer) {
 }
 
 static clade_status check_sources(clade_context *context, const clade_train_options *options) {
-    if (options->device_count < 1 || !options->devices || !options->devices[0])
-        return clade_fail(context, CLADE_ERROR_ARGUMENT, "training needs a device in options.devices");
-    if (options->device_count > 1)
-        return clade_fail(context, CLADE_ERROR_UNSUPPORTED,
-                          "training on %zu devices: this version trains on one; name a single device",
-                          options->device_count);
+    clade_status status = clade_trainer_check_devices(context, options);
+    if (status != CLADE_OK) return status;
     if (!options->train) return clade_fail(context, CLADE_ERROR_ARGUMENT, "training needs a data set in options.train");
     if (clade_dataset_describe(options->train).count < 1)
         return clade_fail(context, CLADE_ERROR_INPUT, "%s: no samples to train on",
@@ -148,17 +146,17 @@ static clade_status check_sources(clade_context *context, const clade_train_opti
 static clade_status take_options(clade_trainer *trainer, const clade_train_options *given) {
     copy_options(&trainer->options, given);
     clade_train_options *options = &trainer->options;
-    clade_status status = check_sources(trainer->context, options);
-    if (status == CLADE_OK) status = complete_numbers(trainer);
+    clade_status status = complete_numbers(trainer);
+    if (status == CLADE_OK) status = check_sources(trainer->context, options);
     if (status == CLADE_OK) status = complete_held_out(trainer);
     if (status != CLADE_OK) return status;
+    trainer->ranks = options->ranks;
     if (options->folder) trainer->folder = clade_duplicate(trainer->context, options->folder);
     trainer->model = clade_duplicate(trainer->context, options->model);
     if (!trainer->model || (options->folder && !trainer->folder))
         return clade_fail_memory(trainer->context, sizeof *options, "the training options");
     options->folder = trainer->folder;
     options->model = trainer->model;
-    trainer->device = options->devices[0];
     trainer->epochs = options->epochs;
     trainer->optimizer = clade_optimizer_of(options);
     trainer->optimizer.accumulates = options->accumulate > 1 || options->full_batch;
@@ -285,11 +283,12 @@ static clade_status grow_graph(clade_trainer *trainer, clade_value loss) {
     const clade_optimizer *optimizer = &trainer->optimizer;
     const bool searches = clade_optimizer_searches(optimizer->kind);
     clade_value lowered = searches ? clade_optimizer_decayed(optimizer, trainer->feed.loss) : trainer->feed.loss;
-    status = clade_optimizer_find(optimizer, lowered, &trainer->trained);
+    clade_value seed = searches ? CLADE_NO_VALUE : clade_device_share(trainer->graph);
+    status = clade_optimizer_find(optimizer, lowered, seed, &trainer->trained);
     if (status == CLADE_OK && searches)
-        status = clade_search_new(trainer->context, &trainer->options, lowered, &trainer->trained, &trainer->search);
-    else if (status == CLADE_OK)
-        status = clade_optimizer_update(optimizer, &trainer->trained);
+        return clade_search_new(trainer->context, &trainer->options, lowered, &trainer->trained, &trainer->search);
+    if (status == CLADE_OK) status = clade_sum_over_devices(&trainer->feed, &trainer->summed, &trainer->trained);
+    if (status == CLADE_OK) status = clade_optimizer_update(optimizer, &trainer->trained);
     return status == CLADE_OK ? clade_graph_status(trainer->graph) : status;
 }
 
@@ -298,7 +297,8 @@ static clade_status grow_graph(clade_trainer *trainer, clade_value loss) {
 static clade_status divide_data(clade_trainer *trainer) {
     clade_train_options *options = &trainer->options;
     if (options->held_out == 0) return CLADE_OK;
-    return clade_dataset_split(options->train, options->held_out, &trainer->train, &trainer->held_out);
+    clade_status status = clade_dataset_split(options->train, options->held_out, &trainer->train, &trainer->held_out);
+    return status == CLADE_OK ? clade_trainer_own_samples(trainer, trainer->held_out, &trainer->own_held_out) : status;
 }
 
 static clade_status open_loader(clade_trainer *trainer) {
@@ -309,7 +309,10 @@ static clade_status open_loader(clade_trainer *trainer) {
                                     .shuffle = true,
                                     .depth = CLADE_PIPELINE_SLOTS,
                                     .targets = clade_feed_width(&trainer->feed),
-                                    .augment = true };
+                                    .augment = true,
+                                    .part_from = trainer->part_from,
+                                    .part_to = trainer->part_to,
+                                    .part_of = trainer->part_of };
     clade_dataset *dataset = trainer->train ? trainer->train : options->train;
     clade_status status = clade_loader_new(dataset, &loader, &trainer->loader);
     if (status != CLADE_OK) return status;
@@ -336,15 +339,25 @@ static clade_status complete_steps(clade_trainer *trainer) {
 
 /* ---- the whole ---- */
 
-static clade_status open_session(clade_trainer *trainer) {
-    clade_train_options *options = &trainer->options;
-    clade_status status = clade_session_new(trainer->device, trainer->graph, options->seed, &trainer->session);
-    if (status == CLADE_OK)
-        status = clade_input_norm_fit(trainer->session, trainer->train ? trainer->train : options->train);
-    if (status == CLADE_OK && trainer->held_out)
-        status = clade_measure_new(trainer->device, trainer->session, &trainer->measured, trainer->held_out, 0,
-                                   &trainer->validation);
-    return status == CLADE_OK ? clade_folder_open(trainer) : status;
+clade_status clade_trainer_open_board(clade_trainer *trainer) {
+    const clade_train_options *options = &trainer->options;
+    if (!options->tensorboard) return CLADE_OK;
+    const char *folder = options->tensorboard[0] ? options->tensorboard : trainer->folder;
+    if (!folder)
+        return clade_fail(trainer->context, CLADE_ERROR_ARGUMENT,
+                          "options.tensorboard wants a folder where there is none of the run");
+    const clade_dataset_info info = clade_dataset_describe(options->train);
+    const int64_t image[] = { info.channels, info.height, info.width };
+    return clade_board_open(trainer->context, folder, trainer->run.step, &trainer->trained, image,
+                            &trainer->history.board);
+}
+
+clade_status clade_trainer_first_states(clade_trainer *trainer) {
+    const clade_train_options *options = &trainer->options;
+    clade_session *session = clade_team_session(trainer->team);
+    clade_status status = clade_input_norm_fit(session, trainer->train ? trainer->train : options->train);
+    if (status == CLADE_OK && options->weights) status = clade_weights_fill_session(options->weights, session);
+    return status;
 }
 
 clade_status clade_trainer_new(clade_graph *graph, clade_value loss, const clade_train_options *options,
@@ -356,7 +369,7 @@ clade_status clade_trainer_new(clade_graph *graph, clade_value loss, const clade
     trainer->context = trainer->history.context = context;
     trainer->graph = graph;
     trainer->saved_step = -1;
-    clade_status status = take_options(trainer, options);
+    clade_status status = clade_trainer_take_part(trainer, take_options(trainer, options));
     if (status == CLADE_OK) status = grow_graph(trainer, loss);
     if (status == CLADE_OK) status = divide_data(trainer);
     if (status == CLADE_OK) status = open_loader(trainer);
@@ -367,9 +380,13 @@ clade_status clade_trainer_new(clade_graph *graph, clade_value loss, const clade
     if (status == CLADE_OK) status = clade_settings_text(trainer, &trainer->settings);
     if (status == CLADE_OK && trainer->options.watch_layers)
         status = clade_layer_watch_new(trainer->graph, &trainer->trained, loss, &trainer->layers);
+    status = clade_trainer_check_alike(trainer, status);
     if (trainer->layers) trainer->history.layers = clade_layer_watch_names(trainer->layers);
     trainer->history.loss_names = trainer->loss_names;
-    if (status == CLADE_OK) status = open_session(trainer);
+    if (status == CLADE_OK) status = clade_trainer_open_team(trainer);
+    status = clade_ranks_agree(trainer->ranks, status);
+    if (status == CLADE_OK) status = clade_folder_open(trainer);
+    if (status == CLADE_OK) status = clade_trainer_level(trainer, true);
     if (status != CLADE_OK) {
         clade_trainer_free(trainer);
         return status;
@@ -380,11 +397,11 @@ clade_status clade_trainer_new(clade_graph *graph, clade_value loss, const clade
 
 void clade_trainer_free(clade_trainer *trainer) {
     if (!trainer) return;
-    clade_pipeline_free(trainer->pipeline);
     clade_measure_free(trainer->validation);
+    clade_team_free(trainer->team);
     clade_loader_free(trainer->loader);
-    clade_session_free(trainer->session);
     clade_dataset_free(trainer->train);
+    clade_dataset_free(trainer->own_held_out);
     clade_dataset_free(trainer->held_out);
     clade_history_free(&trainer->history);
     clade_search_free(trainer->search);
@@ -394,10 +411,11 @@ void clade_trainer_free(clade_trainer *trainer) {
         clade_free(trainer->context, trainer->loss_names[i]);
     clade_free(trainer->context, trainer->settings);
     clade_free(trainer->context, trainer->folder);
+    clade_free(trainer->context, trainer->rescue_folder);
     clade_free(trainer->context, trainer->model);
     clade_free(trainer->context, trainer);
 }
 
 clade_session *clade_trainer_session(clade_trainer *trainer) {
-    return trainer->session;
+    return clade_team_session(trainer->team);
 }

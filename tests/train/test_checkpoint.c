@@ -115,7 +115,7 @@ static void set_number(uint8_t *bytes, size_t at, uint64_t number) {
         bytes[at + (size_t)i] = (uint8_t)(number >> (8 * i));
 }
 
-/* BYTES of format 2 as format 1 had them: the run state without what came later. The new size. */
+/* BYTES of the present format as format 1 had them: the run state without what came later. The new size. */
 static size_t as_format_1(uint8_t *bytes, size_t size) {
     enum { OLD_NUMBERS = 16, SUM = 32 };
     size_t at = 3 * 8;
@@ -152,9 +152,9 @@ static void test_a_checkpoint_of_the_format_before_is_read(void **state) {
     assert_good(f->context, clade_train_model(model(), &options, &resumed));
     assert_int_equal(resumed.resumed_from, 25);
     assert_string_equal(resumed.weights_sha256, whole.weights_sha256);
-    set_number(bytes, 8, 3);
+    set_number(bytes, 8, 4);
     expect_damaged(f, bytes, old_size);
-    assert_non_null(strstr(clade_error(f->context), "format 3; this Clade reads formats 1 to 2"));
+    assert_non_null(strstr(clade_error(f->context), "format 4; this Clade reads formats 1 to 3"));
     free(bytes);
     free(last);
     free(path);

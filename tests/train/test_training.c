@@ -251,7 +251,7 @@ static void test_wrong_options_are_one_clear_line(void **state) {
     clade_train_options options = small_run(f, NULL);
     options.devices = two;
     options.device_count = 2;
-    expect_refusal(f, &options, CLADE_ERROR_UNSUPPORTED, "one");
+    expect_refusal(f, &options, CLADE_ERROR_ARGUMENT, "options.devices[1] is also devices[0]");
     options = small_run(f, NULL);
     options.rate = -1;
     expect_refusal(f, &options, CLADE_ERROR_ARGUMENT, "rate -1");

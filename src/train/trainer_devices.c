@@ -1,0 +1,88 @@
+/* The devices of a trainer: which may train together, the team that they make, and the session that is measured. */
+#include "train/trainer.h"
+
+#include "base/context.h"
+#include "exec/plan.h"
+#include "ranks/ranks.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+/* ---- options ---- */
+
+static clade_status check_handles(clade_context *context, const clade_train_options *options) {
+    for (size_t i = 0; i < options->device_count; i++) {
+        if (!options->devices[i])
+            return clade_fail(context, CLADE_ERROR_ARGUMENT, "options.devices[%zu] is no device", i);
+        for (size_t k = 0; k < i; k++)
+            if (options->devices[i] == options->devices[k])
+                return clade_fail(context, CLADE_ERROR_ARGUMENT, "options.devices[%zu] is also devices[%zu]", i, k);
+    }
+    return CLADE_OK;
+}
+
+static clade_status check_shares(clade_context *context, const clade_train_options *options) {
+    for (size_t i = 0; i < options->device_count && options->device_shares; i++)
+        if (!(options->device_shares[i] > 0 && isfinite(options->device_shares[i])))
+            return clade_fail(context, CLADE_ERROR_ARGUMENT, "options.device_shares[%zu] is %g: must be above 0", i,
+                              options->device_shares[i]);
+    if (options->device_seconds >= 0) return CLADE_OK;
+    return clade_fail(context, CLADE_ERROR_ARGUMENT, "device_seconds %g: must be at least 0", options->device_seconds);
+}
+
+clade_status clade_trainer_check_devices(clade_context *context, const clade_train_options *options) {
+    const size_t count = options->device_count;
+    if (count < 1 || !options->devices)
+        return clade_fail(context, CLADE_ERROR_ARGUMENT, "training needs a device in options.devices");
+    if (count > CLADE_MAX_TRAIN_DEVICES || (int64_t)count > options->batch)
+        return clade_fail(context, CLADE_ERROR_ARGUMENT,
+                          "%zu devices for batches of %" PRId64 ": at most %d, and a sample for each at least", count,
+                          options->batch, CLADE_MAX_TRAIN_DEVICES);
+    if ((count > 1 || options->ranks) && clade_optimizer_searches(options->optimizer))
+        return clade_fail(
+            context, CLADE_ERROR_UNSUPPORTED,
+            "%s passes over a batch several times, on one device of one process: name a single one, not %zu",
+            clade_optimizer_name(options->optimizer), count);
+    clade_status status = check_handles(context, options);
+    return status == CLADE_OK ? check_shares(context, options) : status;
+}
+
+/* ---- the team ---- */
+
+/* This rank's part of a batch of COUNT samples, as the loader takes it. */
+static int64_t own_samples(const clade_trainer *trainer, int64_t count) {
+    const int64_t of = trainer->part_of;
+    return of == 0 ? count : count * trainer->part_to / of - count * trainer->part_from / of;
+}
+
+clade_status clade_trainer_open_team(clade_trainer *trainer) {
+    const clade_train_options *options = &trainer->options;
+    clade_dataset *dataset = trainer->train ? trainer->train : options->train;
+    const int64_t samples = clade_dataset_describe(dataset).count, rest = samples % options->batch;
+    const clade_team_options team = { .devices = options->devices,
+                                      .count = options->device_count,
+                                      .graph = trainer->graph,
+                                      .seed = options->seed,
+                                      .optimizer = &trainer->optimizer,
+                                      .batch = own_samples(trainer, options->batch),
+                                      .rest = rest > 0 ? own_samples(trainer, rest) : -1,
+                                      .only_rest = samples < options->batch,
+                                      .carry = trainer->ranks ? clade_ranks_carry : NULL,
+                                      .carry_user = trainer->ranks,
+                                      .weights = options->device_shares,
+                                      .limit = options->device_seconds,
+                                      .sync_batch_norm = options->sync_batch_norm };
+    clade_status status = clade_team_new(trainer->context, &team, &trainer->team);
+    return status == CLADE_OK ? clade_trainer_measure(trainer) : status;
+}
+
+clade_status clade_trainer_measure(clade_trainer *trainer) {
+    clade_session *session = clade_team_session(trainer->team);
+    if (!trainer->held_out || trainer->validated == session) return CLADE_OK;
+    clade_measure_free(trainer->validation);
+    trainer->validation = NULL;
+    trainer->validated = session;
+    clade_dataset *samples = trainer->own_held_out ? trainer->own_held_out : trainer->held_out;
+    return clade_measure_new(clade_session_device(session), session, &trainer->measured, samples, 0,
+                             &trainer->validation);
+}
