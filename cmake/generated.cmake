@@ -18,7 +18,7 @@ clade_generate(embedded_kernels.c ${PROJECT_SOURCE_DIR}/cmake/embed_kernels.cmak
 set(clade_generated_sources ${clade_generated_folder}/embedded_kernels.c)
 
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/ops/op.h)
-    file(GLOB op_files CONFIGURE_DEPENDS src/ops/*.c)
+    file(GLOB op_files CONFIGURE_DEPENDS src/ops/*.c src/ops/*/*.c)
     clade_generate(op_table.c ${PROJECT_SOURCE_DIR}/cmake/op_table.cmake "Listing the operators" ${op_files})
     list(APPEND clade_generated_sources ${clade_generated_folder}/op_table.c)
 endif()

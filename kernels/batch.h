@@ -1,4 +1,4 @@
-/* Which matrices a product of a batch takes (src/ops/batched_matmul.c): products are numbered in row order over six
+/* Which matrices a product of a batch takes (src/ops/matmul/batched_matmul.c): products are numbered in row order over six
  * axes, along which A's and B's matrices lie a_step and b_step floats apart; 0 where one is repeated. */
 #ifndef BATCH_H
 #define BATCH_H

@@ -25,7 +25,7 @@ typedef struct shape {
       kernel_y, kernel_x, stride_y, stride_x, pad_y,  pad_x, dilation_y, dilation_x }
 
 /* phases: used ones; rows and pitch: of a phase's plane; plane, channel, image: floats of each, an image being
- * channel_block channels. src/ops/conv2d_direct.c computes the same to size the local memory. */
+ * channel_block channels. src/ops/convolution/conv2d_direct.c computes the same to size the local memory. */
 typedef struct layout {
     int phases_y, phases_x, rows, pitch, plane, channel, image;
 } layout;

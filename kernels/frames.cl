@@ -1,4 +1,4 @@
-/* Frames of an axis, and their overlapping sum (src/ops/frames.c):
+/* Frames of an axis, and their overlapping sum (src/ops/convolution/frames.c):
  *   x (N, channels, size, inner), frames y (N, frames, channels, length, inner): element t of frame p reads
  *   x[p * stride - before + t * dilation].
  *   ..._rows       an item for PART rows of the result and CHUNK elements of each

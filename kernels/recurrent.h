@@ -1,5 +1,5 @@
 /* Recurrent layers: what one time step does to an element (or to sixteen neighbouring units of a sample), forward and
- * backward, shared by the kernels for CPU-like and for GPU-like devices. Formulas: src/ops/recurrent.h.
+ * backward, shared by the kernels for CPU-like and for GPU-like devices. Formulas: src/ops/recurrent/recurrent.h.
  *
  * The host gives CELL: 1 RNN, 2 LSTM, 3 GRU whose reset gate comes before the product, 4 GRU whose reset gate comes
  * after it; and for an RNN with ReLU instead of tanh, -DRELU. The file that includes this defines VECTORS for sixteen

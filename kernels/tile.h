@@ -7,7 +7,7 @@
  * there are two: while one pair is multiplied the next is fetched into registers, then stored into the other, a
  * barrier a tile.
  *
- * The host gives TILE_M, TILE_N, DEPTH, ROWS and COLUMNS (src/ops/tiles.c): ROWS and COLUMNS are 4 or 8, DEPTH,
+ * The host gives TILE_M, TILE_N, DEPTH, ROWS and COLUMNS (src/ops/matmul/tiles.c): ROWS and COLUMNS are 4 or 8, DEPTH,
  * TILE_M and TILE_N divide ITEMS or are multiples of it. */
 #ifndef TILE_H
 #define TILE_H

@@ -1,4 +1,4 @@
-/* Unfolding and folding over three axes (src/ops/unfold.c): x (batch, channels, image), columns (batch, channels, taps,
+/* Unfolding and folding over three axes (src/ops/convolution/unfold.c): x (batch, channels, image), columns (batch, channels, taps,
  * out). Along each axis output p's tap r reads place p * stride - pad + r * dilation, outside the image 0.
  *   ..._planes     unfold: an item for one channel's tap; fold: an item for one channel
  *   ..._elements   an item for each element of the result

@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "formats/onnx_tensor.h"
+#include "formats/onnx/tensor.h"
 
 #include <cjson/cJSON.h>
 

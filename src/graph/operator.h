@@ -136,7 +136,7 @@ typedef enum clade_fill {
     CLADE_FILL_SMALL,        /* [-1/32, 1/32): weights that are applied again and again */
     CLADE_FILL_EQUALS,       /* -1, -0.5, 0, 0.5 or 1: many are equal, so that finite differences say nothing */
     CLADE_FILL_LABELS,       /* int32 in 0 .. label_bound - 1 */
-    CLADE_FILL_RANDOM_STATE, /* int32 (8): the run's seed, step and first sample (ops/draws.h) */
+    CLADE_FILL_RANDOM_STATE, /* int32 (8): the run's seed, step and first sample (ops/random/draws.h) */
 } clade_fill;
 
 enum { CLADE_CASE_INPUTS = 8 };

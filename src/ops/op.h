@@ -1,4 +1,4 @@
-/* An operator is one row in one file: src/ops/<op>.c defines `const clade_op clade_op_<name>` (a family that shares its
+/* An operator is one row in one file: src/ops/KIND/<op>.c defines `const clade_op clade_op_<name>` (a family that shares its
  * geometry, as a convolution and its two gradients, may share a file), and the build gathers the rows into
  * clade_op_table. The tests walk the table: every implementation on every device against `reference`, every gradient
  * against finite differences of the references, in double. */
@@ -54,14 +54,14 @@ clade_value clade_layer_state(clade_graph *graph, const char *layer, const char 
 /* What the symbols are, read off the arrays of a node whose dims name them; 0 where none does. For references. */
 clade_binding clade_binding_of(const clade_node *node, const clade_tensor in[], const clade_tensor out[]);
 
-/* Point-wise evaluation for every row with an expression (ops/pointwise.c). */
+/* Point-wise evaluation for every row with an expression (ops/elementwise/pointwise.c). */
 bool clade_pointwise_infer(const clade_node *node, clade_type out[], clade_text *why);
 /* What the expression gives for inputs of the types IN; 0 when it does not take them. */
 clade_dtype clade_pointwise_dtype(const clade_pointwise *pointwise, const clade_dtype in[], int count);
 void clade_pointwise_reference(const clade_node *node, const clade_tensor in[], clade_tensor out[],
                                clade_binding binding);
 
-/* ---- fused (ops/fused.c): a chain of point-wise nodes as one node, made by the fusion pass ---- */
+/* ---- fused (ops/elementwise/fused.c): a chain of point-wise nodes as one node, made by the fusion pass ---- */
 
 extern const clade_op clade_op_fused;
 
@@ -87,7 +87,7 @@ typedef struct clade_fused_attributes {
  * come after fusion. False when memory runs out. */
 bool clade_fused_copy(clade_graph *to, const clade_node *node, clade_fused_attributes *copy);
 
-/* Adds the kernel's text for SITE to OUT (ops/fused_source.c). It depends only on the steps, on which inputs repeat
+/* Adds the kernel's text for SITE to OUT (ops/elementwise/fused_source.c). It depends only on the steps, on which inputs repeat
  * along which axes, and on which inputs lie in an output's buffer: sizes and parameters are arguments. */
 clade_status clade_fused_source(const clade_site *site, clade_text *out);
 

@@ -4,8 +4,8 @@
  *   - a sum over whole planes of what max pooling's gradient spreads is the sum of what it spread: a bias's gradient.
  *   - the sum of a batch norm's dx over all that a channel has is zero: adding a number to x changes nothing. A bias
  *     before a batch norm has no gradient but rounding. */
-#include "ops/batch_norm.h"
-#include "ops/reduce.h"
+#include "ops/normalization/batch_norm.h"
+#include "ops/reduction/reduce.h"
 #include "passes/passes.h"
 #include "passes/uses.h"
 

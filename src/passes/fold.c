@@ -2,8 +2,8 @@
  * that depend on states alone (a batch norm's, there) gets them into its weights and bias:
  *     (w x) * s + b  =  (w * s) x + b
  * What is computed from states alone is computed once for all runs. */
-#include "ops/convolution.h"
-#include "ops/matmul.h"
+#include "ops/convolution/convolution.h"
+#include "ops/matmul/matmul.h"
 #include "passes/passes.h"
 #include "passes/uses.h"
 

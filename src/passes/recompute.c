@@ -9,7 +9,7 @@
  * memory. For several B the least K that fits is looked for, and the pair with the least work is taken. */
 #include "passes/recompute.h"
 
-#include "ops/batch_norm.h"
+#include "ops/normalization/batch_norm.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -9,7 +9,7 @@
  *     dx = gamma * r * (dy - S(dbeta) / M - xhat * S(dgamma) / M)
  * 1 / M is s over the elements that the channel has here. Two sums of the means, one after another, lose no digits where
  * the mean is large beside the deviation. */
-#include "ops/batch_norm.h"
+#include "ops/normalization/batch_norm.h"
 #include "passes/passes.h"
 
 /* One batch norm in the new graph. */

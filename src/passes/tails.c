@@ -1,7 +1,7 @@
 /* Tails: what is done to the result of a convolution, a matrix product or a batch norm, and to nothing else's, becomes
  * part of that node: a bias, the addition of an array of the same sizes (a residual, another gradient), ReLU, and ReLU's
  * mask on a gradient. The node moves to where the last of what it takes in stood, so that all that it reads is there. */
-#include "ops/batch_norm.h"
+#include "ops/normalization/batch_norm.h"
 #include "ops/tail.h"
 #include "passes/passes.h"
 #include "passes/uses.h"

@@ -1,9 +1,9 @@
 #include "train/head.h"
 
 #include "clade/ops.h"
-#include "ops/batched_matmul.h"
-#include "ops/convolution.h"
-#include "ops/matmul.h"
+#include "ops/convolution/convolution.h"
+#include "ops/matmul/batched_matmul.h"
+#include "ops/matmul/matmul.h"
 #include "ops/op.h"
 
 #include <string.h>

@@ -1,9 +1,9 @@
 #include "train/imported_state.h"
 
-#include "ops/batch_norm.h"
-#include "ops/batched_matmul.h"
-#include "ops/convolution.h"
-#include "ops/matmul.h"
+#include "ops/convolution/convolution.h"
+#include "ops/matmul/batched_matmul.h"
+#include "ops/matmul/matmul.h"
+#include "ops/normalization/batch_norm.h"
 
 #include <string.h>
 

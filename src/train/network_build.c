@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "models/zoo.h"
-#include "ops/batch_norm.h"
+#include "ops/normalization/batch_norm.h"
 #include "ops/op.h"
 #include "train/head.h"
 #include "train/imported_state.h"

@@ -5,8 +5,8 @@
 #include "tune/check.h"
 
 #include "base/random.h"
-#include "ops/convolution.h"
-#include "ops/matmul.h"
+#include "ops/convolution/convolution.h"
+#include "ops/matmul/matmul.h"
 #include "tune/fill.h"
 #include "tune/trial.h"
 

@@ -5,8 +5,8 @@
 #include "clade/onnx.h"
 #include "exec/cases.h"
 #include "exec/session.h"
-#include "formats/onnx_export.h"
-#include "formats/onnx_file.h"
+#include "formats/onnx/export.h"
+#include "formats/onnx/file.h"
 #include "models/zoo.h"
 
 #include <math.h>

@@ -4,8 +4,8 @@
 
 #include "clade/onnx.h"
 #include "clade/session.h"
-#include "formats/onnx_import.h"
-#include "formats/onnx_tensor.h"
+#include "formats/onnx/import.h"
+#include "formats/onnx/tensor.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Convolution beyond what the self-test's walk over the cases shows: the layer's states and faults, and the direct
  * implementation and Winograd's cut into the smallest blocks. */
-#include "ops/convolution.h"
+#include "ops/convolution/convolution.h"
 #include "tune/trial.h"
 
 #include "support/device.h"

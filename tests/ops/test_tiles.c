@@ -1,6 +1,6 @@
 /* The tiles of GPU-like devices: what a device's limits leave of them, which a product is given, and CLADE_TREAT_AS,
  * which makes a GPU-like device of any. */
-#include "ops/tiles.h"
+#include "ops/matmul/tiles.h"
 #include "tune/trial.h"
 
 #include "support/device.h"

@@ -1,7 +1,7 @@
 /* Exchanged operators: the same gradients from less work. */
 #include "helpers.h"
 
-#include "ops/batch_norm.h"
+#include "ops/normalization/batch_norm.h"
 
 static int set_up(void **state) {
     *state = clade_context_new(NULL);

@@ -3,8 +3,8 @@
 
 #include "clade/ops.h"
 #include "exec/cases.h"
-#include "ops/convolution.h"
-#include "ops/matmul.h"
+#include "ops/convolution/convolution.h"
+#include "ops/matmul/matmul.h"
 #include "tune/check.h"
 #include "tune/trial.h"
 

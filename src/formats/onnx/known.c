@@ -1,0 +1,90 @@
+/* What depends on constants alone. Which nodes do is kept while the graph grows, and each of them is walked once to give
+ * the reference the contents of the leaves behind it. */
+#include "formats/onnx/state.h"
+
+enum { LARGEST_EVALUATED = 1 << 22 };
+
+/* Of a node: it depends on the network's inputs; on constants; on constants whose contents the reference has. */
+enum { COMPUTED, CONSTANT, FILLED };
+
+/* The leaves are in the graph's order. */
+static const clade_onnx_leaf *leaf_of(const clade_onnx_import *import, uint32_t node) {
+    size_t low = 0, high = import->network->leaf_count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (import->network->leaves[middle].value.node < node)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    const bool found = low < import->network->leaf_count && import->network->leaves[low].value.node == node;
+    return found ? &import->network->leaves[low] : NULL;
+}
+
+static bool is_constant(const clade_onnx_import *import, const clade_node *node) {
+    if (node->op == &clade_op_constant) return true;
+    if (node->input_count == 0) {
+        const clade_onnx_leaf *leaf = leaf_of(import, node->index);
+        return leaf != NULL && leaf->tensor->count <= LARGEST_EVALUATED;
+    }
+    for (uint32_t i = 0; i < node->input_count; i++)
+        if (import->known[node->inputs[i].node] == COMPUTED) return false;
+    return true;
+}
+
+/* Looks at the nodes that are new. False when memory is short. */
+static bool look(clade_onnx_import *import) {
+    const clade_graph *graph = import->network->graph;
+    if (import->known_capacity < graph->node_count) {
+        const uint32_t enough = 2 * graph->node_count;
+        uint8_t *grown = clade_reallocate(import->context, import->known, enough, sizeof *grown);
+        if (grown == NULL) return false;
+        import->known = grown;
+        import->known_capacity = enough;
+    }
+    for (; import->known_count < graph->node_count; import->known_count++)
+        import->known[import->known_count] =
+            is_constant(import, graph->nodes[import->known_count]) ? CONSTANT : COMPUTED;
+    return true;
+}
+
+bool clade_onnx_depends_on_constants(clade_onnx_import *import, clade_value value) {
+    return clade_value_valid(value) && look(import) && import->known[value.node] != COMPUTED;
+}
+
+static bool fill_leaf(clade_onnx_import *import, const clade_node *node) {
+    const clade_onnx_leaf *leaf = leaf_of(import, node->index);
+    if (leaf == NULL) return true; /* a constant of the graph */
+    clade_tensor *place = clade_reference_leaf(import->reference, leaf->value);
+    for (int64_t i = 0; place != NULL && i < leaf->tensor->count; i++)
+        place->data[i] = leaf->tensor->real != NULL ? leaf->tensor->real[i] : (double)leaf->tensor->whole[i];
+    return place != NULL;
+}
+
+/* Gives the reference what lies behind node LAST, each node but once in the whole import. */
+static bool fill(clade_onnx_import *import, uint32_t last) {
+    const clade_graph *graph = import->network->graph;
+    if (import->known[last] == FILLED) return true;
+    uint32_t *waiting = clade_allocate(import->context, (size_t)last + 1, sizeof *waiting);
+    bool good = waiting != NULL;
+    size_t count = 0;
+    import->known[last] = FILLED;
+    if (good) waiting[count++] = last;
+    while (good && count > 0) {
+        const clade_node *node = graph->nodes[waiting[--count]];
+        if (node->input_count == 0) good = fill_leaf(import, node);
+        for (uint32_t i = 0; i < node->input_count; i++) {
+            const uint32_t before = node->inputs[i].node;
+            if (import->known[before] == FILLED) continue;
+            import->known[before] = FILLED;
+            waiting[count++] = before;
+        }
+    }
+    clade_free(import->context, waiting);
+    return good;
+}
+
+const clade_tensor *clade_onnx_evaluate(clade_onnx_import *import, clade_value value) {
+    if (!clade_onnx_depends_on_constants(import, value) || !fill(import, value.node)) return NULL;
+    return clade_reference_value(import->reference, value);
+}

@@ -1,0 +1,30 @@
+/* 1-D convolution (clade/ops/convolution.h): x (N, C, L), w (filters, C/groups, kernel) -> y (N, filters, P). It is one
+ * over two axes of which the first is of size 1: another view of the same arrays. */
+#include "ops/convolution/conv_layer.h"
+
+#include <string.h>
+
+static clade_conv_layer read_options(const clade_conv1d_options *options) {
+    clade_conv1d_options given = { 0 };
+    if (options != NULL) memcpy(&given, options, options->size < sizeof given ? options->size : sizeof given);
+    clade_conv_layer layer = {
+        .what = "conv1d",
+        .axes = 1,
+        CLADE_CONV_LAYER_FIELDS(given),
+        .groups = given.groups,
+        .flip = given.flip,
+    };
+    CLADE_CONV_LAYER_ARRAYS(layer, given);
+    return layer;
+}
+
+clade_value clade_conv1d_with(const clade_conv1d_options *options) {
+    const clade_conv_layer layer = read_options(options);
+    return clade_conv_layer_build(&layer);
+}
+
+clade_value clade_convolve1d(clade_value x, clade_value weight, const clade_conv1d_options *geometry) {
+    clade_conv_layer layer = read_options(geometry);
+    layer.x = x;
+    return clade_conv_layer_convolve(&layer, "", weight, CLADE_NO_VALUE);
+}
