@@ -396,6 +396,16 @@ static clade_status conclude(clade_trainer *trainer, clade_train_result *result)
     return status;
 }
 
+/* A run without a device: their states are lost with them, so that it goes on from the newest checkpoint. */
+static clade_status point_to_checkpoint(const clade_trainer *trainer, clade_status status) {
+    char reason[512];
+    if (status != CLADE_ERROR_DEVICE || trainer->ranks || !trainer->folder || trainer->saved_step < 0) return status;
+    snprintf(reason, sizeof reason, "%s", clade_error_here(trainer->context));
+    return clade_fail(trainer->context, status,
+                      "%s; the same command with --resume goes on from step %" PRId64 ", saved in %s", reason,
+                      trainer->saved_step, trainer->folder);
+}
+
 clade_status clade_trainer_run(clade_trainer *trainer, clade_train_result *result) {
     clade_train_result unwanted;
     if (trainer->options.stop_on_interrupt) clade_interrupts_catch();
@@ -414,5 +424,6 @@ clade_status clade_trainer_run(clade_trainer *trainer, clade_train_result *resul
         if (status == CLADE_OK) status = look_after(trainer);
     }
     if (status == CLADE_OK) status = conclude(trainer, result ? result : &unwanted);
-    return status == CLADE_OK ? status : clade_trainer_rescue(trainer, status);
+    if (status != CLADE_OK) status = clade_trainer_rescue(trainer, status);
+    return point_to_checkpoint(trainer, status);
 }

@@ -84,6 +84,7 @@ static void add_rarer(clade_text *text, const clade_train_options *options) {
     if (options->patience > 0)
         clade_text_add(text, "patience = %" PRId64 ", least gain %.15g\n", options->patience, options->least_gain);
     if (options->watch_layers) clade_text_add(text, "layers = watched\n");
+    if (options->sync_batch_norm) clade_text_add(text, "batch norm = over all devices\n");
 }
 
 clade_status clade_settings_text(const clade_trainer *trainer, char **out) {
