@@ -67,6 +67,6 @@ void print_operators(FILE *stream);
 
 extern const command command_devices, command_selftest, command_gradcheck, command_train, command_eval, command_predict,
     command_summary, command_explain, command_profile, command_bench, command_tune, command_kernels, command_experiment,
-    command_onnx_test, command_run, command_convert;
+    command_onnx_test, command_run, command_convert, command_compare;
 
 #endif

@@ -14,7 +14,7 @@
 static const command *const commands[] = {
     &command_devices,    &command_train,     &command_eval, &command_predict,  &command_summary,   &command_explain,
     &command_profile,    &command_bench,     &command_tune, &command_selftest, &command_gradcheck, &command_kernels,
-    &command_experiment, &command_onnx_test, &command_run,  &command_convert,
+    &command_experiment, &command_onnx_test, &command_run,  &command_convert,  &command_compare,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
