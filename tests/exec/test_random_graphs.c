@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GRAPHS = 24, BATCH = 3, CHANNELS = 2, HEIGHT = 9, WIDTH = 8, CLASSES = 4, MOST_VALUES = 64, MOST_STATES = 64 };
+enum { GRAPHS = 12, BATCH = 3, CHANNELS = 2, HEIGHT = 9, WIDTH = 8, CLASSES = 4, MOST_VALUES = 64, MOST_STATES = 64 };
 
 /* float32 against double through a dozen layers, relative to the largest element. */
 static const double TOLERANCE = 2e-4;

@@ -51,35 +51,33 @@ static void note(void *user, const clade_selftest_result *result) {
 enum { PARTS = 4, MOST_ROWS = 1000 };
 static int part;
 
-static void test_every_implementation_agrees_with_its_reference(void **state) {
-    fixture *f = *state;
-    notes n = { 0 };
-    clade_verify_summary summary;
+/* Runs the rows of this process, as OPTIONS say. */
+static clade_verify_summary run_part(fixture *f, clade_selftest_options options, notes *n) {
     const char *ops[MOST_ROWS];
-    size_t count = 0;
-    for (size_t i = (size_t)part; i < MOST_ROWS && clade_operator_name(i) != NULL; i++) {
-        if (i % PARTS == (size_t)part) ops[count++] = clade_operator_name(i);
-    }
-    const clade_selftest_options options = {
-        .size = sizeof options, .ops = ops, .op_count = count, .report = note, .user = &n
-    };
+    clade_verify_summary summary;
+    for (size_t i = (size_t)part; i < MOST_ROWS && clade_operator_name(i) != NULL; i++)
+        if (i % PARTS == (size_t)part) ops[options.op_count++] = clade_operator_name(i);
+    options.size = sizeof options;
+    options.ops = ops;
+    options.report = note;
+    options.user = n;
     assert_good(f->context, clade_selftest(f->device, &options, &summary));
-    if (summary.failed > 0) fail_msg("%s", n.failures);
+    if (summary.failed > 0) fail_msg("%s", n->failures);
+    return summary;
+}
+
+static void test_every_implementation_agrees_with_its_reference(void **state) {
+    notes n = { 0 };
+    const clade_verify_summary summary = run_part(*state, (clade_selftest_options){ 0 }, &n);
     assert_true(summary.passed > 100);
     assert_int_equal(summary.left_out, 0);
     assert_int_equal(n.reports, summary.passed + summary.inapplicable);
 }
 
 static void test_buffers_of_their_own_give_the_same_verdicts(void **state) {
-    fixture *f = *state;
     notes n = { 0 };
-    clade_verify_summary summary;
-    const clade_selftest_options options = {
-        .size = sizeof options, .separate_buffers = true, .largest = 1000, .report = note, .user = &n
-    };
-    assert_good(f->context, clade_selftest(f->device, &options, &summary));
-    if (summary.failed > 0) fail_msg("%s", n.failures);
-    assert_true(summary.passed > 50);
+    const clade_selftest_options options = { .separate_buffers = true, .largest = 1000 };
+    assert_true(run_part(*state, options, &n).passed > 10);
 }
 
 static void test_names_choose_rows(void **state) {
@@ -161,9 +159,12 @@ static void test_every_row_that_launches_has_cases(void **state) {
 
 int main(int argc, char **argv) {
     if (argc > 1) {
-        const struct CMUnitTest one[] = { cmocka_unit_test(test_every_implementation_agrees_with_its_reference) };
+        const struct CMUnitTest rows[] = {
+            cmocka_unit_test(test_every_implementation_agrees_with_its_reference),
+            cmocka_unit_test(test_buffers_of_their_own_give_the_same_verdicts),
+        };
         part = atoi(argv[1]) % PARTS;
-        return cmocka_run_group_tests(one, set_up, tear_down);
+        return cmocka_run_group_tests(rows, set_up, tear_down);
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_implementation_agrees_with_its_reference),
