@@ -91,4 +91,8 @@ bool clade_fused_copy(clade_graph *to, const clade_node *node, clade_fused_attri
  * along which axes, and on which inputs lie in an output's buffer: sizes and parameters are arguments. */
 clade_status clade_fused_source(const clade_site *site, clade_text *out);
 
+/* For implementations in both forms: 2 on the devices that each is for, 1 on others. */
+double clade_suits_cpus(const clade_site *site);
+double clade_suits_others(const clade_site *site);
+
 #endif

@@ -161,22 +161,16 @@ RECORD(record_frames_elements, true, false)
 RECORD(record_overlap_rows, false, true)
 RECORD(record_overlap_elements, false, false)
 
-static double for_cpus(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 2 : 1;
-}
-
-static double for_others(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 1 : 2;
-}
-
 static const clade_implementation *const frames_implementations[] = {
-    &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_frames_rows },
-    &(const clade_implementation){ .name = "elements", .suitability = for_others, .record = record_frames_elements },
+    &(const clade_implementation){ .name = "rows", .suitability = clade_suits_cpus, .record = record_frames_rows },
+    &(const clade_implementation){
+        .name = "elements", .suitability = clade_suits_others, .record = record_frames_elements },
     NULL,
 };
 static const clade_implementation *const overlap_implementations[] = {
-    &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_overlap_rows },
-    &(const clade_implementation){ .name = "elements", .suitability = for_others, .record = record_overlap_elements },
+    &(const clade_implementation){ .name = "rows", .suitability = clade_suits_cpus, .record = record_overlap_rows },
+    &(const clade_implementation){
+        .name = "elements", .suitability = clade_suits_others, .record = record_overlap_elements },
     NULL,
 };
 

@@ -162,21 +162,13 @@ static clade_status record_elements(const clade_site *site, clade_commands *comm
     return launch(site, commands, true);
 }
 
-static double for_cpus(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 2 : 1;
-}
-
-static double for_others(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 1 : 2;
-}
-
 static double flops(const clade_site *site) {
     return 2.0 * (double)site->in[0].count * (double)((const smooth_attributes *)site->node->attributes)->size;
 }
 
 static const clade_implementation *const implementations[] = {
-    &(const clade_implementation){ .name = "vectors", .suitability = for_cpus, .record = record_vectors },
-    &(const clade_implementation){ .name = "elements", .suitability = for_others, .record = record_elements },
+    &(const clade_implementation){ .name = "vectors", .suitability = clade_suits_cpus, .record = record_vectors },
+    &(const clade_implementation){ .name = "elements", .suitability = clade_suits_others, .record = record_elements },
     NULL,
 };
 

@@ -210,22 +210,16 @@ RECORD(record_unfold_elements, true, false)
 RECORD(record_fold_planes, false, true)
 RECORD(record_fold_elements, false, false)
 
-static double for_cpus(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 2 : 1;
-}
-
-static double for_others(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 1 : 2;
-}
-
 static const clade_implementation *const unfold_implementations[] = {
-    &(const clade_implementation){ .name = "planes", .suitability = for_cpus, .record = record_unfold_planes },
-    &(const clade_implementation){ .name = "elements", .suitability = for_others, .record = record_unfold_elements },
+    &(const clade_implementation){ .name = "planes", .suitability = clade_suits_cpus, .record = record_unfold_planes },
+    &(const clade_implementation){
+        .name = "elements", .suitability = clade_suits_others, .record = record_unfold_elements },
     NULL,
 };
 static const clade_implementation *const fold_implementations[] = {
-    &(const clade_implementation){ .name = "planes", .suitability = for_cpus, .record = record_fold_planes },
-    &(const clade_implementation){ .name = "elements", .suitability = for_others, .record = record_fold_elements },
+    &(const clade_implementation){ .name = "planes", .suitability = clade_suits_cpus, .record = record_fold_planes },
+    &(const clade_implementation){
+        .name = "elements", .suitability = clade_suits_others, .record = record_fold_elements },
     NULL,
 };
 

@@ -339,23 +339,15 @@ static bool one_pixel(const clade_site *site, char why[128]) {
     return false;
 }
 
-static double for_cpus(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 2 : 1;
-}
-
-static double for_others(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 1 : 2;
-}
-
 static double flops(const clade_site *site) {
     return 4.0 * (double)site->in[0].count;
 }
 
 static const clade_implementation *const implementations[] = {
     &(const clade_implementation){
-        .name = "row_vectors", .applicable = one_pixel, .suitability = for_cpus, .record = record_row_vectors },
+        .name = "row_vectors", .applicable = one_pixel, .suitability = clade_suits_cpus, .record = record_row_vectors },
     &(const clade_implementation){
-        .name = "row_groups", .applicable = one_pixel, .suitability = for_others, .record = record_row_groups },
+        .name = "row_groups", .applicable = one_pixel, .suitability = clade_suits_others, .record = record_row_groups },
     &(const clade_implementation){ .name = "pixels", .record = record_pixels },
     NULL,
 };

@@ -214,31 +214,27 @@ static clade_status record_gradient_groups(const clade_site *site, clade_command
     return record_gradient(site, commands, &groups);
 }
 
-static double for_cpus(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 2 : 1;
-}
-
-static double for_others(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 1 : 2;
-}
-
 const clade_implementation *const clade_batch_norm_implementations[] = {
     &(const clade_implementation){ .name = "vectors",
-                                   .suitability = for_cpus,
+                                   .suitability = clade_suits_cpus,
                                    .workspace = workspace_vectors,
                                    .tail = true,
                                    .record = record_vectors },
     &(const clade_implementation){ .name = "groups",
-                                   .suitability = for_others,
+                                   .suitability = clade_suits_others,
                                    .workspace = workspace_groups,
                                    .tail = true,
                                    .record = record_groups },
     NULL,
 };
 const clade_implementation *const clade_batch_norm_gradient_implementations[] = {
-    &(const clade_implementation){
-        .name = "vectors", .suitability = for_cpus, .workspace = workspace_vectors, .record = record_gradient_vectors },
-    &(const clade_implementation){
-        .name = "groups", .suitability = for_others, .workspace = workspace_groups, .record = record_gradient_groups },
+    &(const clade_implementation){ .name = "vectors",
+                                   .suitability = clade_suits_cpus,
+                                   .workspace = workspace_vectors,
+                                   .record = record_gradient_vectors },
+    &(const clade_implementation){ .name = "groups",
+                                   .suitability = clade_suits_others,
+                                   .workspace = workspace_groups,
+                                   .record = record_gradient_groups },
     NULL,
 };

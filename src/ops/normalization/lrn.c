@@ -195,14 +195,6 @@ static clade_status record_gradient_pixels(const clade_site *site, clade_command
     return launch(site, commands, "gradient_pixels", false);
 }
 
-static double for_cpus(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 2 : 1;
-}
-
-static double for_others(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 1 : 2;
-}
-
 /* Squares and their sum, the root, the product. */
 static double flops(const clade_site *site) {
     const lrn_attributes *a = site->node->attributes;
@@ -216,14 +208,15 @@ static double gradient_flops(const clade_site *site) {
 }
 
 static const clade_implementation *const implementations[] = {
-    &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_rows },
-    &(const clade_implementation){ .name = "pixels", .suitability = for_others, .record = record_pixels },
+    &(const clade_implementation){ .name = "rows", .suitability = clade_suits_cpus, .record = record_rows },
+    &(const clade_implementation){ .name = "pixels", .suitability = clade_suits_others, .record = record_pixels },
     NULL,
 };
 static const clade_implementation *const gradient_implementations[] = {
     &(const clade_implementation){
-        .name = "rows", .applicable = windows_fit, .suitability = for_cpus, .record = record_gradient_rows },
-    &(const clade_implementation){ .name = "pixels", .suitability = for_others, .record = record_gradient_pixels },
+        .name = "rows", .applicable = windows_fit, .suitability = clade_suits_cpus, .record = record_gradient_rows },
+    &(const clade_implementation){
+        .name = "pixels", .suitability = clade_suits_others, .record = record_gradient_pixels },
     NULL,
 };
 

@@ -74,21 +74,15 @@ static clade_status record_row_groups(const clade_site *site, clade_commands *co
     return record(site, commands, "row_groups", GROUP);
 }
 
-static double for_cpus(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 2 : 1;
-}
-
-static double for_others(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 1 : 2;
-}
-
 static double flops(const clade_site *site) {
     return 4.0 * (double)site->in[0].count;
 }
 
 static const clade_implementation *const implementations[] = {
-    &(const clade_implementation){ .name = "row_vectors", .suitability = for_cpus, .record = record_row_vectors },
-    &(const clade_implementation){ .name = "row_groups", .suitability = for_others, .record = record_row_groups },
+    &(const clade_implementation){
+        .name = "row_vectors", .suitability = clade_suits_cpus, .record = record_row_vectors },
+    &(const clade_implementation){
+        .name = "row_groups", .suitability = clade_suits_others, .record = record_row_groups },
     NULL,
 };
 

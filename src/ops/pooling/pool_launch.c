@@ -144,21 +144,13 @@ static double whole_for_cpus(const clade_site *site) {
     return site->device->capabilities.is_cpu ? 3 : 0;
 }
 
-static double for_cpus(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 2 : 1;
-}
-
-static double for_others(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 1 : 2;
-}
-
 const clade_implementation *const clade_max_pool_implementations[] = {
     &(const clade_implementation){ .name = "planes",
                                    .applicable = takes_whole_planes,
                                    .suitability = whole_for_cpus,
                                    .record = record_max_planes },
-    &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_max_rows },
-    &(const clade_implementation){ .name = "pixels", .suitability = for_others, .record = record_max_pixels },
+    &(const clade_implementation){ .name = "rows", .suitability = clade_suits_cpus, .record = record_max_rows },
+    &(const clade_implementation){ .name = "pixels", .suitability = clade_suits_others, .record = record_max_pixels },
     NULL,
 };
 const clade_implementation *const clade_max_pool_gradient_implementations[] = {
@@ -166,8 +158,10 @@ const clade_implementation *const clade_max_pool_gradient_implementations[] = {
                                    .applicable = gives_whole_planes,
                                    .suitability = whole_for_cpus,
                                    .record = record_max_gradient_planes },
-    &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_max_gradient_rows },
-    &(const clade_implementation){ .name = "pixels", .suitability = for_others, .record = record_max_gradient_pixels },
+    &(const clade_implementation){
+        .name = "rows", .suitability = clade_suits_cpus, .record = record_max_gradient_rows },
+    &(const clade_implementation){
+        .name = "pixels", .suitability = clade_suits_others, .record = record_max_gradient_pixels },
     NULL,
 };
 const clade_implementation *const clade_max_pool_pick_implementations[] = {
@@ -179,8 +173,9 @@ const clade_implementation *const clade_average_pool_implementations[] = {
                                    .applicable = takes_whole_planes,
                                    .suitability = whole_for_cpus,
                                    .record = record_average_planes },
-    &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_average_rows },
-    &(const clade_implementation){ .name = "pixels", .suitability = for_others, .record = record_average_pixels },
+    &(const clade_implementation){ .name = "rows", .suitability = clade_suits_cpus, .record = record_average_rows },
+    &(const clade_implementation){
+        .name = "pixels", .suitability = clade_suits_others, .record = record_average_pixels },
     NULL,
 };
 const clade_implementation *const clade_average_pool_gradient_implementations[] = {
@@ -188,8 +183,9 @@ const clade_implementation *const clade_average_pool_gradient_implementations[] 
                                    .applicable = gives_whole_planes,
                                    .suitability = whole_for_cpus,
                                    .record = record_average_gradient_planes },
-    &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_average_gradient_rows },
     &(const clade_implementation){
-        .name = "pixels", .suitability = for_others, .record = record_average_gradient_pixels },
+        .name = "rows", .suitability = clade_suits_cpus, .record = record_average_gradient_rows },
+    &(const clade_implementation){
+        .name = "pixels", .suitability = clade_suits_others, .record = record_average_gradient_pixels },
     NULL,
 };

@@ -4,7 +4,6 @@
  * An element is 1 when the upper 24 bits of its draw (ops/random/draws.h) as a number u of [0, 1) are below p. So it depends on
  * the run's seed, the name, the step and the sample. */
 #include "ops/random/draws.h"
-#include "ops/shape/copy.h"
 
 #include "base/hash.h"
 #include "clade/ops/random.h"

@@ -4,7 +4,6 @@
  * An element is kept when its draw (ops/random/draws.h) is at least rate * 2^32: the gradient, dropout of dy with the same
  * attributes, draws the same. */
 #include "ops/random/draws.h"
-#include "ops/shape/copy.h"
 
 #include "base/hash.h"
 

@@ -210,10 +210,6 @@ static clade_status record_slabs(const clade_site *site, clade_commands *command
                                  });
 }
 
-static double for_cpus(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 2 : 1;
-}
-
 /* ---- steps ---- */
 
 static bool steps_applicable(const clade_site *site, char why[128]) {
@@ -257,13 +253,9 @@ static clade_status record_steps(const clade_site *site, clade_commands *command
     return status;
 }
 
-static double for_others(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 1 : 2;
-}
-
 #define IMPLEMENTATIONS                                                                                                \
     &(const clade_implementation){ .name = "slabs",                                                                    \
-                                   .suitability = for_cpus,                                                            \
+                                   .suitability = clade_suits_cpus,                                                    \
                                    .workspace = workspace,                                                             \
                                    .prepared = prepared,                                                               \
                                    .prepare = prepare,                                                                 \
@@ -271,7 +263,7 @@ static double for_others(const clade_site *site) {
                                    .record = record_slabs },                                                           \
         &(const clade_implementation){ .name = "steps",                                                                \
                                        .applicable = steps_applicable,                                                 \
-                                       .suitability = for_others,                                                      \
+                                       .suitability = clade_suits_others,                                              \
                                        .workspace = workspace,                                                         \
                                        .record = record_steps },                                                       \
         NULL

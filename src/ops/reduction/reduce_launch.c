@@ -4,7 +4,6 @@
  * with some sizes 1: a bias's gradient (N, C, H*W) -> (C), rows, columns, the middle. Long sums are split into parts by
  * the sizes alone, and the parts added by a second launch: the bits do not depend on how many compute units there are. */
 #include "ops/reduction/reduce.h"
-#include "ops/shape/copy.h"
 
 #include <stdio.h>
 

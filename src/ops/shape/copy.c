@@ -58,14 +58,6 @@ clade_copy_box clade_copy_box_to(const clade_array *to) {
     return box;
 }
 
-double clade_suits_cpus(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 2 : 1;
-}
-
-double clade_suits_others(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 1 : 2;
-}
-
 /* ---- axes ---- */
 
 /* The box with neighbours merged over which both arrays run on, aligned at the right of eight axes. */

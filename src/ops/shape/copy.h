@@ -27,10 +27,6 @@ int64_t clade_elements_inside(const clade_array *array, int32_t axis);
 clade_status clade_copy_record(const clade_site *site, clade_commands *commands, const clade_copy_box *box, bool rows,
                                const clade_buffer *x, const clade_buffer *y);
 
-/* For implementations in both forms: 2 on the devices that each is for, 1 on others. */
-double clade_suits_cpus(const clade_site *site);
-double clade_suits_others(const clade_site *site);
-
 /* AXIS, counted from the end where it is negative; -1 when an array of RANK has no such axis. */
 int32_t clade_axis_of(int64_t axis, int32_t rank);
 

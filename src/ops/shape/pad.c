@@ -212,22 +212,16 @@ RECORD(record_pad_elements, true, false)
 RECORD(record_slice_rows, false, true)
 RECORD(record_slice_elements, false, false)
 
-static double for_cpus(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 2 : 1;
-}
-
-static double for_others(const clade_site *site) {
-    return site->device->capabilities.is_cpu ? 1 : 2;
-}
-
 static const clade_implementation *const pad_implementations[] = {
-    &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_pad_rows },
-    &(const clade_implementation){ .name = "elements", .suitability = for_others, .record = record_pad_elements },
+    &(const clade_implementation){ .name = "rows", .suitability = clade_suits_cpus, .record = record_pad_rows },
+    &(const clade_implementation){
+        .name = "elements", .suitability = clade_suits_others, .record = record_pad_elements },
     NULL,
 };
 static const clade_implementation *const slice_implementations[] = {
-    &(const clade_implementation){ .name = "rows", .suitability = for_cpus, .record = record_slice_rows },
-    &(const clade_implementation){ .name = "elements", .suitability = for_others, .record = record_slice_elements },
+    &(const clade_implementation){ .name = "rows", .suitability = clade_suits_cpus, .record = record_slice_rows },
+    &(const clade_implementation){
+        .name = "elements", .suitability = clade_suits_others, .record = record_slice_elements },
     NULL,
 };
 

@@ -8,8 +8,6 @@
  * outside are left out, and the weights of an output add to 1. (ONNX's Resize; several axes are several rows.) */
 #include "ops/shape/resize.h"
 
-#include "ops/shape/copy.h"
-
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
