@@ -132,6 +132,9 @@ typedef struct clade_rewrite {
     uint32_t *first;  /* of each old node: its outputs' first slot */
 } clade_rewrite;
 
+/* A new graph that understands FROM's sizes and is still empty; NULL on a fault. */
+clade_graph *clade_graph_empty_like(const clade_graph *from);
+
 /* Called for each node that is kept, its inputs already in the new graph. It fills OUT (one value for each output; with
  * clade_append to REWRITE->to or from INPUTS) and returns true, or returns false to have the node copied. */
 typedef bool clade_rewriter(void *user, clade_rewrite *rewrite, const clade_node *node, const clade_value *inputs,

@@ -22,8 +22,7 @@ void clade_graph_mark_needed(const clade_graph *graph, const clade_value *target
     }
 }
 
-/* A new graph that understands FROM's sizes and names. */
-static clade_graph *empty_like(const clade_graph *from) {
+clade_graph *clade_graph_empty_like(const clade_graph *from) {
     clade_graph *to = clade_graph_new(from->context);
     if (!to) return NULL;
     clade_size_expression *sizes = clade_reallocate(to->context, to->sizes, from->size_capacity, sizeof *from->sizes);
@@ -104,7 +103,7 @@ static bool carry_over_all(clade_rewrite *rewrite, const uint32_t *order, size_t
 clade_graph *clade_graph_rewrite_in_order(const clade_graph *from, const uint32_t *order, size_t order_count,
                                           clade_value *targets, size_t target_count, bool updates,
                                           clade_rewriter *rewriter, void *user, clade_rewrite *rewrite) {
-    clade_rewrite local = { .from = from, .to = empty_like(from) };
+    clade_rewrite local = { .from = from, .to = clade_graph_empty_like(from) };
     bool good = local.to && prepare_map(&local);
     if (!good)
         clade_fail_memory(from->context, from->node_count * sizeof(clade_node), "a rewritten graph");
