@@ -4,6 +4,7 @@
 
 #include "support/device.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { COUNT = 70 };
@@ -115,6 +116,17 @@ static void test_wrong_number_is_found(void **state) {
     try(*state, "y[i] = 2.0f * x[i]; z[i] = i == 3 ? 4 : i;", -1, false, "output 1: element 3 is 4");
 }
 
+static void test_infinities_that_are_right_pass_and_excuse_nothing(void **state) {
+    fixture *f = *state;
+    const double x = f->x[5], y = f->y[5];
+    f->x[5] = f->y[5] = -INFINITY;
+    try(f, RIGHT, -1, true, "");
+    try(f, "y[i] = i == 5 ? -3e38f : 2.0f * x[i]; z[i] = i;", -1, false, "output 0: element 5");
+    try(f, "y[i] = (i == n - 1 ? 2.001f : 2.0f) * x[i]; z[i] = i;", -1, false, "output 0: element 69");
+    f->x[5] = x;
+    f->y[5] = y;
+}
+
 static void test_element_left_unwritten_is_found(void **state) {
     try(*state, "if (i < n - 1) y[i] = 2.0f * x[i]; z[i] = i;", -1, false, "output 0: element 69");
 }
@@ -149,6 +161,7 @@ int main(void) {
         cmocka_unit_test(test_right_kernel_passes),
         cmocka_unit_test(test_in_place_kernel_is_judged_by_what_replaced_the_input),
         cmocka_unit_test(test_wrong_number_is_found),
+        cmocka_unit_test(test_infinities_that_are_right_pass_and_excuse_nothing),
         cmocka_unit_test(test_element_left_unwritten_is_found),
         cmocka_unit_test(test_read_past_the_end_is_found),
         cmocka_unit_test(test_write_past_the_end_is_found),
