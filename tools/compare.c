@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST_DEVICES = 8, MOST_REPORTS = 64 };
+enum { MOST_DEVICES = 8 };
 
 typedef struct arguments {
     bool json;
@@ -16,12 +16,18 @@ typedef struct arguments {
     uint64_t seed;
 } arguments;
 
-/* One device's run: the training loss at its reports, and what came of it. */
+/* The training loss since the report before. */
+typedef struct report {
+    int64_t step;
+    double loss;
+} report;
+
+/* One device's run: its reports, and what came of it. */
 typedef struct course {
     char device[256];
-    int64_t steps[MOST_REPORTS];
-    double losses[MOST_REPORTS];
-    int reports;
+    report *reports;
+    int count, room;
+    bool memory_short; /* for all of them */
     clade_train_result result;
 } course;
 
@@ -34,9 +40,16 @@ typedef struct comparison {
 
 static void note(void *user, const clade_train_progress *p) {
     course *c = user;
-    if (p->event != CLADE_TRAIN_REPORTED || c->reports == MOST_REPORTS) return;
-    c->steps[c->reports] = p->step;
-    c->losses[c->reports++] = p->train_loss;
+    if (p->event != CLADE_TRAIN_REPORTED || c->memory_short) return;
+    if (c->count == c->room) {
+        const int room = c->room > 0 ? 2 * c->room : 64;
+        report *reports = realloc(c->reports, (size_t)room * sizeof *reports);
+        c->memory_short = reports == NULL;
+        if (c->memory_short) return;
+        c->reports = reports;
+        c->room = room;
+    }
+    c->reports[c->count++] = (report){ p->step, p->train_loss };
 }
 
 static outcome train_on(const invocation *call, clade_device *device, clade_dataset *data, clade_dataset *test,
@@ -58,6 +71,7 @@ static outcome train_on(const invocation *call, clade_device *device, clade_data
     clade_status status = clade_train_network(network, &options, &c->result);
     snprintf(c->device, sizeof c->device, "%s", clade_device_name(device));
     clade_network_free(network);
+    if (c->memory_short) return failed_because(call, "memory is short for the reports of a run");
     return status == CLADE_OK ? DONE : failed(call);
 }
 
@@ -85,15 +99,24 @@ static outcome train_on_each(const invocation *call, const clade_device_pick *pi
 
 /* ---- what came of it ---- */
 
-/* How far C's training loss is from that of the first, relative to it, at the first report and at most. */
-static void differences(const comparison *all, const course *c, double *first, double *most) {
+/* How far a course's training loss is from that of the first, relative to it. */
+typedef struct distance {
+    int reports;        /* that both have */
+    double first, most; /* at the first report, and at most, */
+    int64_t most_at;    /* which was at this step */
+} distance;
+
+static distance distance_of(const comparison *all, const course *c) {
     const course *reference = &all->courses[0];
-    *first = *most = 0;
-    for (int i = 0; i < c->reports && i < reference->reports; i++) {
-        const double difference = fabs(c->losses[i] - reference->losses[i]) / fabs(reference->losses[i]);
-        if (i == 0) *first = difference;
-        if (difference > *most) *most = difference;
+    distance d = { .reports = c->count < reference->count ? c->count : reference->count };
+    for (int i = 0; i < d.reports; i++) {
+        const double loss = reference->reports[i].loss, apart = fabs(c->reports[i].loss - loss) / fabs(loss);
+        if (i == 0) d.first = apart;
+        if (i > 0 && !(apart > d.most)) continue;
+        d.most = apart;
+        d.most_at = c->reports[i].step;
     }
+    return d;
 }
 
 /* NUMBER by FORMAT, in a ring of buffers. */
@@ -112,11 +135,11 @@ static bool print_losses(const comparison *all) {
     for (int k = 0; k < all->count; k++)
         table_cell(rows, words("loss %.0f", k));
     enum { ROWS = 12 };
-    const int reports = all->courses[0].reports, stride = (reports + ROWS - 1) / ROWS;
+    const int reports = all->courses[0].count, stride = (reports + ROWS - 1) / ROWS;
     for (int i = 0; i < reports; i += stride) {
-        table_cell(rows, words_count((double)all->courses[0].steps[i]));
+        table_cell(rows, words_count((double)all->courses[0].reports[i].step));
         for (int k = 0; k < all->count; k++)
-            table_cell(rows, i < all->courses[k].reports ? words("%.6f", all->courses[k].losses[i]) : "");
+            table_cell(rows, i < all->courses[k].count ? words("%.6f", all->courses[k].reports[i].loss) : "");
     }
     return table_print(rows);
 }
@@ -127,39 +150,39 @@ static bool print_text(const comparison *all) {
     table_add(rows, "", "images/s", "speed", "first difference", "largest", "test loss", "accuracy", "device");
     for (int k = 0; k < all->count; k++) {
         const course *c = &all->courses[k];
-        double first, most;
-        differences(all, c, &first, &most);
+        const distance d = distance_of(all, c);
         table_add(rows, words("%.0f", k), words_count(c->result.images_per_second),
                   words("%.2f", c->result.images_per_second / all->courses[0].result.images_per_second),
-                  words("%.1e", first), words("%.1e", most), words("%.4f", c->result.val_loss),
+                  words("%.1e", d.first), words("%.1e", d.most), words("%.4f", c->result.val_loss),
                   words("%.2f %%", 100 * c->result.val_accuracy), c->device);
     }
-    printf("differences of the training loss, relative to that of device 0\n");
+    printf("differences of the training loss, relative to that of device 0, at %d reports\n", all->courses[0].count);
     bool printed = table_print(rows);
     putchar('\n');
     return print_losses(all) && printed;
 }
 
 static bool print_json(const arguments *given, const char *model, const comparison *all) {
-    json report = json_new();
-    json_text(&report, report.root, "model", model);
-    json_text(&report, report.root, "data", given->data);
-    cJSON *devices = json_array(&report, report.root, "devices");
+    json out = json_new();
+    json_text(&out, out.root, "model", model);
+    json_text(&out, out.root, "data", given->data);
+    cJSON *devices = json_array(&out, out.root, "devices");
     for (int k = 0; k < all->count; k++) {
         const course *c = &all->courses[k];
-        double first, most;
-        differences(all, c, &first, &most);
-        cJSON *one = json_object(&report, devices, NULL);
-        json_text(&report, one, "device", c->device);
-        json_number(&report, one, "images_per_second", c->result.images_per_second);
-        json_number(&report, one, "train_loss", c->result.train_loss);
-        json_number(&report, one, "val_loss", c->result.val_loss);
-        json_number(&report, one, "val_accuracy", c->result.val_accuracy);
-        json_number(&report, one, "first_difference", first);
-        json_number(&report, one, "largest_difference", most);
-        json_text(&report, one, "weights_sha256", c->result.weights_sha256);
+        const distance d = distance_of(all, c);
+        cJSON *one = json_object(&out, devices, NULL);
+        json_text(&out, one, "device", c->device);
+        json_number(&out, one, "images_per_second", c->result.images_per_second);
+        json_number(&out, one, "train_loss", c->result.train_loss);
+        json_number(&out, one, "val_loss", c->result.val_loss);
+        json_number(&out, one, "val_accuracy", c->result.val_accuracy);
+        json_number(&out, one, "reports", d.reports);
+        json_number(&out, one, "first_difference", d.first);
+        json_number(&out, one, "largest_difference", d.most);
+        json_number(&out, one, "largest_difference_at", (double)d.most_at);
+        json_text(&out, one, "weights_sha256", c->result.weights_sha256);
     }
-    return json_print(&report);
+    return json_print(&out);
 }
 
 static outcome run(invocation *call) {
@@ -177,6 +200,8 @@ static outcome run(invocation *call) {
     outcome result = train_on_each(call, picks, &all);
     if (result == DONE && !(given->json ? print_json(given, call->operands[0], &all) : print_text(&all)))
         result = FAILED;
+    for (size_t i = 0; i < count; i++)
+        free(all.courses[i].reports);
     free(all.courses);
     return result;
 }
