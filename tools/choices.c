@@ -6,24 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-outcome choose_device(const invocation *call, const char *choice, size_t *index, const char **why) {
-    const char *asked = choice != NULL ? choice : getenv("CLADE_DEVICE");
-    if (asked != NULL && strchr(asked, ',') != NULL)
-        return failed_because(call, "several devices at once (\"%.200s\") are unsupported; name one of them", asked);
-    if (asked != NULL && strcmp(asked, "all") == 0) {
-        size_t count = 0;
-        if (clade_device_count(call->context, &count) != CLADE_OK) return failed(call);
-        if (count > 1)
-            return failed_because(call,
-                                  "several devices at once (all %zu) are unsupported; name one of those that "
-                                  "`clade devices` lists",
-                                  count);
-        choice = "0";
-    }
-    if (clade_device_choose(call->context, choice, index, why) != CLADE_OK) return failed(call);
-    return DONE;
-}
-
 outcome open_device(const invocation *call, const char *choice, clade_device **device) {
     clade_device_pick picks[CLADE_MAX_PICKS];
     size_t count = 0;

@@ -42,9 +42,8 @@ outcome failed(const invocation *call);
 /* One line on standard error, and FAILED: for faults that the library has no words for. */
 outcome failed_because(const invocation *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Puts the device that CHOICE means (of --device; NULL: CLADE_DEVICE or the default) into *INDEX. DONE, or how the
- * subcommand ends. */
-outcome choose_device(const invocation *call, const char *choice, size_t *index, const char **why);
+/* Opens the one device that CHOICE means (of --device; NULL: CLADE_DEVICE or the default). DONE, or how the subcommand
+ * ends. */
 outcome open_device(const invocation *call, const char *choice, clade_device **device);
 /* The zoo's model of that name; NULL after a line that lists the names. */
 const clade_model *find_model(const invocation *call, const char *name);

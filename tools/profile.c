@@ -1,6 +1,7 @@
 /* clade profile: where the time of a step goes, kernel by kernel and layer by layer, as a share of what the device can
- * do. */
+ * do; of several devices, device by device. */
 #include "report.h"
+#include "shared_steps.h"
 #include "workload.h"
 
 #include <math.h>
@@ -12,6 +13,7 @@ typedef struct arguments {
     bool json, infer;
     const char *device, *trace;
     int64_t batch, steps;
+    device_options devices;
 } arguments;
 
 static int slowest_first(const void *a, const void *b) {
@@ -195,18 +197,34 @@ static outcome profile_workload(const invocation *call, workload *w, clade_devic
     return result;
 }
 
+static outcome profile_together(const invocation *call, const clade_device_pick picks[], size_t count,
+                                const clade_model *model) {
+    const arguments *given = call->arguments;
+    const int64_t batch = given->batch > 0 ? given->batch : model->recipe.batch;
+    if (given->infer || given->trace != NULL)
+        return wrong_usage(call->command, "--infer and --trace are for one device: several are shown by whole steps");
+    clade_train_result result;
+    outcome measured = shared_steps_measure(call, picks, count, &given->devices, model, batch, given->steps, &result);
+    if (measured != DONE) return measured;
+    if (!given->json) return shared_steps_print(model, batch, &result) ? DONE : FAILED;
+    json report = json_new();
+    shared_steps_json(&report, report.root, model, batch, &result);
+    return json_print(&report) ? DONE : FAILED;
+}
+
 static outcome run(invocation *call) {
     const arguments *given = call->arguments;
     const clade_model *model = find_model(call, call->operands[0]);
     if (model == NULL) return WRONG_USAGE;
-    size_t index = 0;
+    clade_device_pick picks[CLADE_MAX_PICKS];
+    size_t count = 0;
     clade_device *device = NULL;
-    outcome result = choose_device(call, given->device, &index, NULL);
-    if (result != DONE) return result;
-    if (clade_device_open_profiled(call->context, index, &device) != CLADE_OK) return failed(call);
+    if (clade_device_choose_list(call->context, given->device, picks, &count) != CLADE_OK) return failed(call);
+    if (count > 1) return profile_together(call, picks, count, model);
+    if (clade_device_open_profiled(call->context, &picks[0], &device) != CLADE_OK) return failed(call);
     workload w;
     int64_t batch = given->batch > 0 ? given->batch : model->recipe.batch;
-    result = workload_open(call, model, device, batch, !given->infer, &w);
+    outcome result = workload_open(call, model, device, batch, !given->infer, &w);
     if (result == DONE) result = profile_workload(call, &w, device, batch);
     workload_close(&w);
     clade_device_close(device);
@@ -219,7 +237,7 @@ static const option options[] = {
     { "--infer", OPTION_FLAG, offsetof(arguments, infer), NULL, 0,
       "inference; default a training step with its update" },
     { "--trace", OPTION_TEXT, offsetof(arguments, trace), "FILE", 0, "write a trace for chrome://tracing" },
-    OPTION_DEVICE(arguments),
+    OPTIONS_DEVICES(arguments),
     OPTION_JSON(arguments),
     OPTIONS_END,
 };
@@ -230,6 +248,9 @@ const command command_profile = {
     .name = "profile",
     .operands = "MODEL",
     .title = "time, FLOP/s and B/s by kernel, as a share of what the device can do",
+    .details = "With several devices: how they share a training step, and how long each is at work and waits. The "
+               "split is the one "
+               "that their speeds suggest, measured before, or that of --shares.",
     .operand_minimum = 1,
     .operand_maximum = 1,
     .options = options,

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- opening ---- */
 
@@ -17,12 +18,23 @@ static bool read_shares(const char *text, training_devices *devices) {
     return true;
 }
 
-outcome training_devices_open(const invocation *call, const char *choice, const device_options *given, int64_t memory,
-                              training_devices *devices) {
-    clade_device_pick picks[CLADE_MAX_PICKS];
+/* "conv3,fc1": a name for each device but the first. */
+static bool read_split(const char *text, training_devices *devices) {
     size_t count = 0;
+    if (strlen(text) >= sizeof devices->names) return false;
+    memcpy(devices->names, text, strlen(text) + 1);
+    for (char *name = devices->names; name != NULL && count < devices->count; count++) {
+        devices->split_at[count] = name;
+        name = strchr(name, ',');
+        if (name != NULL) *name++ = '\0';
+        if (devices->split_at[count][0] == '\0') return false;
+    }
+    return count + 1 == devices->count;
+}
+
+outcome training_devices_open_picks(const invocation *call, const clade_device_pick picks[], size_t count,
+                                    const device_options *given, int64_t memory, training_devices *devices) {
     *devices = (training_devices){ .count = 0 };
-    if (clade_device_choose_list(call->context, choice, picks, &count) != CLADE_OK) return failed(call);
     if (count > CLADE_MAX_TRAIN_DEVICES)
         return failed_because(call, "%zu devices: at most %d train together", count, CLADE_MAX_TRAIN_DEVICES);
     for (; devices->count < count; devices->count++) {
@@ -33,7 +45,19 @@ outcome training_devices_open(const invocation *call, const char *choice, const 
     devices->shared = given->shares != NULL;
     if (devices->shared && !read_shares(given->shares, devices))
         return wrong_usage(call->command, "--shares wants a number above 0 for each of the %zu devices: 3,1", count);
+    if (given->split_at != NULL && !read_split(given->split_at, devices))
+        return wrong_usage(call->command,
+                           "--split-at wants a layer for each of the %zu devices but the first: conv3,fc1", count);
     return DONE;
+}
+
+outcome training_devices_open(const invocation *call, const char *choice, const device_options *given, int64_t memory,
+                              training_devices *devices) {
+    clade_device_pick picks[CLADE_MAX_PICKS];
+    size_t count = 0;
+    *devices = (training_devices){ .count = 0 };
+    if (clade_device_choose_list(call->context, choice, picks, &count) != CLADE_OK) return failed(call);
+    return training_devices_open_picks(call, picks, count, given, memory, devices);
 }
 
 void training_devices_close(training_devices *devices) {
@@ -49,22 +73,53 @@ void training_devices_options(const training_devices *devices, const device_opti
     options->device_shares = devices->shared ? devices->shares : NULL;
     options->device_seconds = given->seconds;
     options->sync_batch_norm = given->sync_batch_norm;
+    options->split_layers = given->split_layers;
+    options->micro_batches = given->micro_batches;
+    options->split_at = devices->split_at[0] != NULL ? devices->split_at : NULL;
 }
 
 /* ---- what each did ---- */
 
-void training_devices_print(const clade_train_result *result) {
-    if (result->device_count < 2) return;
-    printf("\n%7s  %7s  %10s  %9s  %s\n", "share", "samples", "moved", "waited", "device");
+static void add_row(table *rows, const clade_train_device *device) {
+    char share[16], exposed[16], name[320];
+    const double step = device->step_worked + device->step_waited + device->step_idle;
+    const bool measured = device->steps > 0;
+    snprintf(share, sizeof share, "%.1f %%", 100 * device->share);
+    snprintf(exposed, sizeof exposed, "%.1f %%", 100 * device->step_exposed / step);
+    snprintf(name, sizeof name, "%s", device->name);
+    if (device->losses > 0)
+        snprintf(name, sizeof name, "%s (lost at step %lld%s)", device->name, (long long)device->lost_at,
+                 device->samples > 0 ? ", came back" : "");
+    else if (device->rests)
+        snprintf(name, sizeof name, "%s (rests)", device->name);
+    table_add(rows, share, words_count((double)device->samples), measured ? words_seconds(device->step_worked) : "",
+              measured ? words_seconds(device->step_waited) : "", measured ? exposed : "",
+              measured ? words_seconds(device->step_idle) : "", measured ? words_bytes(device->step_bytes) : "", name);
+}
+
+/* Where the devices share the layers. */
+static bool print_layers(const clade_train_result *result) {
+    table *rows = table_new(5, 0x0e);
+    table_add(rows, "layers", "a step", "waited", "moved", "device");
     for (size_t i = 0; i < result->device_count; i++) {
         const clade_train_device *device = &result->devices[i];
-        printf("%5.1f %%  %7lld  %10s  %9s  %s", 100 * device->share, (long long)device->samples,
-               words_bytes((double)device->bytes), words_seconds(device->waited), device->name);
-        if (device->losses > 0)
-            printf(device->samples > 0 ? " (lost at step %lld, came back)" : " (lost at step %lld)",
-                   (long long)device->lost_at);
-        putchar('\n');
+        char layers[160];
+        snprintf(layers, sizeof layers, "%s to %s", device->first_layer, device->last_layer);
+        table_add(rows, layers, words_seconds(device->layer_seconds), words_seconds(device->waited),
+                  words_bytes((double)device->bytes), device->name);
     }
+    return table_print(rows);
+}
+
+bool training_devices_print(const clade_train_result *result) {
+    if (result->device_count < 2) return true;
+    putchar('\n');
+    if (result->devices[0].first_layer[0]) return print_layers(result);
+    table *rows = table_new(8, 0x7f);
+    table_add(rows, "share", "samples", "at work", "waiting", "exposed", "idle", "moved", "device");
+    for (size_t i = 0; i < result->device_count; i++)
+        add_row(rows, &result->devices[i]);
+    return table_print(rows);
 }
 
 void training_devices_json(json *report, cJSON *object, const clade_train_result *result) {
@@ -77,7 +132,19 @@ void training_devices_json(json *report, cJSON *object, const clade_train_result
         json_number(report, entry, "samples", (double)device->samples);
         json_number(report, entry, "bytes_moved", (double)device->bytes);
         json_number(report, entry, "seconds_waited", device->waited);
-        json_bool(report, entry, "lost", device->samples == 0);
+        json_bool(report, entry, "lost", device->samples == 0 && !device->rests);
+        json_bool(report, entry, "rests", device->rests);
         json_number(report, entry, "losses", (double)device->losses);
+        if (device->first_layer[0]) {
+            json_text(report, entry, "first_layer", device->first_layer);
+            json_text(report, entry, "last_layer", device->last_layer);
+            json_number(report, entry, "layers_ms", device->layer_seconds * 1e3);
+        }
+        if (device->steps == 0) continue;
+        json_number(report, entry, "step_working_ms", device->step_worked * 1e3);
+        json_number(report, entry, "step_waiting_ms", device->step_waited * 1e3);
+        json_number(report, entry, "step_exposed_ms", device->step_exposed * 1e3);
+        json_number(report, entry, "step_idle_ms", device->step_idle * 1e3);
+        json_number(report, entry, "step_bytes_moved", device->step_bytes);
     }
 }

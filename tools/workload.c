@@ -9,22 +9,30 @@ static uint32_t next(uint64_t *state) {
     return (uint32_t)(*state >> 40);
 }
 
+bool workload_draw(const clade_model *model, int64_t count, float **images, int32_t **labels) {
+    const int64_t pixels = model->image[0] * model->image[1] * model->image[2];
+    *images = NULL;
+    *labels = NULL;
+    if (count > INT32_MAX / pixels) return false;
+    *images = calloc((size_t)(count * pixels), sizeof **images);
+    *labels = calloc((size_t)count, sizeof **labels);
+    if (*images == NULL || *labels == NULL) return false;
+    uint64_t state = 1;
+    for (int64_t i = 0; i < count * pixels; i++)
+        (*images)[i] = (float)next(&state) / 16777216.0f;
+    for (int64_t i = 0; i < count; i++)
+        (*labels)[i] = (int32_t)(next(&state) % (uint32_t)model->classes);
+    return true;
+}
+
 static bool draw(workload *w, int64_t batch) {
     const int64_t *image = w->model->image;
-    int64_t pixels = image[0] * image[1] * image[2];
-    if (batch > INT32_MAX / pixels) return false;
-    int64_t count = batch * pixels;
-    float *images = calloc((size_t)count, sizeof *images);
-    int32_t *labels = calloc((size_t)batch, sizeof *labels);
-    w->feeds[0] = (clade_binding_array){ w->inputs.image, images, count };
+    float *images;
+    int32_t *labels;
+    const bool drawn = workload_draw(w->model, batch, &images, &labels);
+    w->feeds[0] = (clade_binding_array){ w->inputs.image, images, batch * image[0] * image[1] * image[2] };
     w->feeds[1] = (clade_binding_array){ w->inputs.label, labels, batch };
-    if (images == NULL || labels == NULL) return false;
-    uint64_t state = 1;
-    for (int64_t i = 0; i < count; i++)
-        images[i] = (float)next(&state) / 16777216.0f;
-    for (int64_t i = 0; i < batch; i++)
-        labels[i] = (int32_t)(next(&state) % (uint32_t)w->model->classes);
-    return true;
+    return drawn;
 }
 
 outcome workload_open(const invocation *call, const clade_model *model, clade_device *device, int64_t batch,

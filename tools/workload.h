@@ -20,4 +20,7 @@ outcome workload_open(const invocation *call, const clade_model *model, clade_de
                       bool training, workload *w);
 void workload_close(workload *w);
 
+/* COUNT drawn images of MODEL's size and their labels; the caller frees both. False when memory is short. */
+bool workload_draw(const clade_model *model, int64_t count, float **images, int32_t **labels);
+
 #endif

@@ -146,8 +146,9 @@ CLADE_API void clade_profile_free(clade_profile *profile);
  * phases, one of layers and one of kernels. */
 CLADE_API clade_status clade_profile_write_trace(clade_context *context, const clade_profile *profile,
                                                  const char *path);
-/* Opens a device so that its own clock times commands; slower steps, otherwise as clade_device_open(). */
-CLADE_API clade_status clade_device_open_profiled(clade_context *context, size_t index, clade_device **device);
+/* Opens a device so that its own clock times commands; slower steps, otherwise as clade_device_open_pick(). */
+CLADE_API clade_status clade_device_open_profiled(clade_context *context, const clade_device_pick *pick,
+                                                  clade_device **device);
 
 /* ---- bench: single operators and whole runs, timed ---- */
 

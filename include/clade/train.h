@@ -72,6 +72,13 @@ typedef struct clade_train_options {
     const double *device_shares; /* how much of a batch each takes, in proportion; default: by measured speed */
     double device_seconds;       /* a device that keeps the others waiting longer is dropped; default 120 */
     bool sync_batch_norm;        /* statistics over the samples of all devices */
+    /* Instead of its samples the devices (2 at least) share the network's layers, cut by measured times and memory, for
+     * one that is too large for any of them; a batch goes through in micro-batches, at most MICRO_BATCHES, as many
+     * as divide it (default: as many as should be fastest). Loss and gradients are those of the whole batch; batch norm takes each micro-batch's
+     * own samples unless SYNC_BATCH_NORM. A device that is lost ends the run. Not with device_shares or ranks. */
+    bool split_layers;
+    int64_t micro_batches;
+    const char *const *split_at; /* the first layer of each device but the first; default: by measured times */
     clade_dataset *train;        /* required */
     clade_dataset *test;         /* measured once, after the last step; NULL: not at all */
 
@@ -153,12 +160,25 @@ typedef struct clade_train_options {
 /* What one of several devices did. */
 typedef struct clade_train_device {
     char name[256];
-    int64_t samples; /* of a whole batch, at the end; 0: lost */
+    int64_t samples; /* of a whole batch, at the end; 0: lost, or it rests */
     double share;    /* the same, of the batch */
     int64_t lost_at; /* the step at which it was last lost; -1: never */
     int losses;      /* how often that was, unsuccessful returns included */
     uint64_t bytes;  /* to the host and back for sums over the devices */
     double waited;   /* seconds for the others in these */
+    /* A step, in seconds, as the mean of the STEPS since the batch was last divided: what it worked, waited and idled
+     * together. 0 where no step was measured since then, or the device was alone. */
+    int64_t steps;
+    double step_worked;  /* sending commands and computing */
+    double step_waited;  /* in sums: for the others, for the sums themselves, for what carries them to other machines */
+    double step_exposed; /* of that: in which the device had nothing else to compute */
+    double step_idle;    /* without a step to take */
+    double step_bytes;   /* to the host and back */
+    bool rests;          /* it has no samples because the others are faster without it */
+    /* With split_layers: its layers, the first and the last; then BYTES are what it handed over, WAITED is the time in which
+     * it had nothing to compute, and the times of a step are not told. Else "". */
+    char first_layer[64], last_layer[64];
+    double layer_seconds; /* that its layers take of a step, as they were measured for the cut */
 } clade_train_device;
 
 typedef struct clade_train_result {

@@ -18,7 +18,8 @@ struct command {
     clade_buffer from, to; /* borrowed; fills use TO alone */
     size_t size;
     uint8_t byte;
-    bool waits; /* for other devices */
+    bool waits;                                  /* for other devices */
+    clade_passage *(*passage)(const void *data); /* that has to arrive first; NULL: none */
     clade_status (*call)(clade_device *device, void *data);
     void *data;
 };
@@ -163,6 +164,13 @@ clade_status clade_commands_wait(clade_commands *commands, const char *label,
     return append_call(commands, label, made, data, bytes);
 }
 
+clade_status clade_commands_take(clade_commands *commands, const char *label,
+                                 clade_status (*call)(clade_device *device, void *data), const void *data, size_t bytes,
+                                 clade_passage *(*passage)(const void *data)) {
+    const command made = { .enqueue = enqueue_call, .call = call, .passage = passage };
+    return append_call(commands, label, made, data, bytes);
+}
+
 static clade_status enqueue_copy(clade_device *device, command *self, cl_event *event) {
     cl_int code = clade_cl_EnqueueCopyBuffer(device->opencl, device->queue, self->from.memory, self->to.memory, 0, 0,
                                              self->size, 0, NULL, event);
@@ -205,15 +213,26 @@ clade_status clade_commands_fill(clade_commands *commands, const char *label, co
 
 /* ---- running ---- */
 
+clade_passage *clade_commands_awaited(const clade_commands *commands, size_t at) {
+    const command *next = &commands->list[at];
+    return at < commands->count && next->passage != NULL ? next->passage(next->data) : NULL;
+}
+
+/* Whether command AT can be enqueued without waiting for a passage. */
+static bool may_run(const clade_commands *commands, size_t at) {
+    const clade_passage *awaited = clade_commands_awaited(commands, at);
+    return awaited == NULL || clade_passage_arrived(awaited);
+}
+
 /* The first run of a list, each command waited for: drivers compile at a first launch, and PoCL (3.1 at least) aborts in
  * pocl_release_dlhandle_cache() when it loads a kernel for a wider range while the same kernel is under way, on whichever
  * of its devices. So the platform's other devices rest meanwhile; but for a command that waits for them. */
-static clade_status run_first(clade_commands *commands) {
+static clade_status run_first(clade_commands *commands, size_t *at) {
     clade_shared_lock *launching = &commands->device->opencl->launching;
     clade_status status = clade_device_settle(commands->device);
     bool alone = false;
-    for (size_t i = 0; i < commands->count && status == CLADE_OK; i++) {
-        command *run = &commands->list[i];
+    for (; *at < commands->count && may_run(commands, *at) && status == CLADE_OK; ++*at) {
+        command *run = &commands->list[*at];
         if (alone && run->waits) clade_shared_lock_leave(launching);
         if (!alone && !run->waits) {
             clade_shared_lock_alone(launching);
@@ -224,16 +243,16 @@ static clade_status run_first(clade_commands *commands) {
         if (status == CLADE_OK) status = clade_device_settle(commands->device);
     }
     if (alone) clade_shared_lock_leave(launching);
-    if (status == CLADE_OK) commands->launched = commands->count;
+    if (status == CLADE_OK && *at == commands->count) commands->launched = commands->count;
     return status;
 }
 
-static clade_status run_again(clade_commands *commands) {
+static clade_status run_again(clade_commands *commands, size_t *at) {
     clade_opencl *opencl = commands->device->opencl;
     const bool among_others = atomic_load(&opencl->open_count) > 1;
     clade_status status = CLADE_OK;
-    for (size_t i = 0; i < commands->count && status == CLADE_OK; i++) {
-        command *run = &commands->list[i];
+    for (; *at < commands->count && may_run(commands, *at) && status == CLADE_OK; ++*at) {
+        command *run = &commands->list[*at];
         const bool together = among_others && !run->waits;
         if (together) clade_shared_lock_together(&opencl->launching);
         status = run->enqueue(commands->device, run, NULL);
@@ -242,10 +261,15 @@ static clade_status run_again(clade_commands *commands) {
     return status;
 }
 
-clade_status clade_commands_enqueue(clade_commands *commands) {
-    clade_status status = commands->launched < commands->count ? run_first(commands) : run_again(commands);
+clade_status clade_commands_enqueue_some(clade_commands *commands, size_t *at) {
+    clade_status status = commands->launched < commands->count ? run_first(commands, at) : run_again(commands, at);
     if (status != CLADE_OK) clade_reductions_break_off(commands->reductions);
     return status;
+}
+
+clade_status clade_commands_enqueue(clade_commands *commands) {
+    size_t at = 0;
+    return clade_commands_enqueue_some(commands, &at);
 }
 
 static clade_status time_by_event(clade_device *device, const command *timed, cl_event event, double *seconds) {

@@ -89,8 +89,8 @@ clade_status clade_device_open(clade_context *context, size_t index, clade_devic
     return open_device(context, &(clade_device_pick){ .index = index, .parts = 1 }, false, device);
 }
 
-clade_status clade_device_open_profiling(clade_context *context, size_t index, clade_device **device) {
-    return open_device(context, &(clade_device_pick){ .index = index, .parts = 1 }, true, device);
+clade_status clade_device_open_profiling(clade_context *context, const clade_device_pick *pick, clade_device **device) {
+    return open_device(context, pick, true, device);
 }
 
 clade_status clade_device_open_pick(clade_context *context, const clade_device_pick *pick, clade_device **device) {

@@ -57,12 +57,14 @@ struct clade_device {
     size_t member;                   /* its number there */
 };
 
-/* Opens device INDEX with a profiling queue (clade_commands_time() needs it). */
-clade_status clade_device_open_profiling(clade_context *context, size_t index, clade_device **device);
+/* Opens PICK with a profiling queue (clade_commands_time() needs it). */
+clade_status clade_device_open_profiling(clade_context *context, const clade_device_pick *pick, clade_device **device);
 /* Opens the same device, or part of one, once more, with OpenCL objects of its own: after a failure of DEVICE. */
 clade_status clade_device_reopen(const clade_device *device, clade_device **again);
 /* Waits until everything enqueued is done: between runs, never inside a step. */
 clade_status clade_device_finish(clade_device *device);
+/* The same in a group: no longer than it is whole, and its limit allows; a device that takes longer is given up. */
+clade_status clade_device_settle(clade_device *device);
 /* From now on nothing waits for DEVICE, which does not answer: waits under way end with CLADE_ERROR_DEVICE, and
  * clade_device_close() leaves its OpenCL objects to a device that has not answered by then. From any thread. */
 void clade_device_give_up(clade_device *device);
@@ -121,8 +123,11 @@ clade_status clade_ticket_map(clade_ticket *ticket, const clade_buffer *buffer, 
 /* Marks the point in the queue: the ticket is done when everything enqueued before is done. Flushes. With no read since
  * the last submit it enqueues a marker. */
 clade_status clade_ticket_submit(clade_ticket *ticket);
-bool clade_ticket_done(clade_ticket *ticket);         /* true also when never submitted */
-clade_status clade_ticket_wait(clade_ticket *ticket); /* the device's failure, if it failed */
+bool clade_ticket_done(clade_ticket *ticket); /* true also when never submitted */
+/* The device's failure, if it failed. A device of a group that lets its limit pass is given up. */
+clade_status clade_ticket_wait(clade_ticket *ticket);
+/* When it was last done, by clade_clock_seconds(); negative: it is not, 0: it never was submitted. */
+double clade_ticket_done_at(clade_ticket *ticket);
 /* Waits for at most SECONDS; whether it is done, clade_ticket_wait() says how. */
 bool clade_ticket_wait_for(clade_ticket *ticket, double seconds);
 

@@ -27,6 +27,7 @@ typedef struct group_member {
     bool joined;  /* has had a device */
     bool stopped; /* was told of the break: what fails next of its calls is no cause */
     const clade_group_array *arrays;
+    uint64_t sums; /* reductions, since the group was made */
     clade_group_statistics statistics;
 } group_member;
 
@@ -435,6 +436,7 @@ clade_status clade_group_sum(clade_group *group, size_t member, const clade_grou
         clade_group_statistics *own = &group->members[member].statistics;
         const double seconds = clade_clock_seconds() - start;
         own->reductions++;
+        group->members[member].sums += status == CLADE_OK;
         own->bytes += 2 * floats * sizeof(float);
         own->waited += seconds;
         if (last) own->exposed += seconds;
@@ -446,6 +448,13 @@ clade_status clade_group_sum(clade_group *group, size_t member, const clade_grou
     }
     clade_mutex_unlock(&group->lock);
     return status;
+}
+
+uint64_t clade_group_sums(clade_group *group, size_t member) {
+    clade_mutex_lock(&group->lock);
+    const uint64_t sums = group->members[member].sums;
+    clade_mutex_unlock(&group->lock);
+    return sums;
 }
 
 clade_group_statistics clade_group_measure(clade_group *group, size_t member, bool restart) {

@@ -70,6 +70,8 @@ typedef struct clade_group_statistics {
     double waited;  /* seconds in clade_group_sum(): for the others, for the sums and for what carries them further */
     double exposed; /* those of them in which the device had nothing else to do */
 } clade_group_statistics;
+/* How many reductions gave MEMBER their sums since the group was made. */
+uint64_t clade_group_sums(clade_group *group, size_t member);
 /* Since the group was made, or since the last time that it was asked with RESTART. */
 clade_group_statistics clade_group_measure(clade_group *group, size_t member, bool restart);
 

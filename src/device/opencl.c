@@ -27,8 +27,9 @@ static void tally(atomic_uint_fast64_t *counter, uint64_t amount) {
     atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
 }
 
-static void trace(clade_opencl *opencl, const char *call, cl_int code) {
-    clade_log(opencl->context, CLADE_LOG_DEBUG, "%.6f cl%s -> %s (%d)", clade_clock_seconds(), call,
+/* ON is the object that the call was asked of: a queue, a context, a kernel. */
+static void trace(clade_opencl *opencl, const char *call, const void *on, cl_int code) {
+    clade_log(opencl->context, CLADE_LOG_DEBUG, "%.6f cl%s(%p) -> %s (%d)", clade_clock_seconds(), call, on,
               clade_opencl_error_name(code), code);
 }
 
@@ -59,7 +60,7 @@ static void trace(clade_opencl *opencl, const char *call, cl_int code) {
         if (result == CL_SUCCESS) {                                                                                    \
             NOTE                                                                                                       \
         }                                                                                                              \
-        if (opencl->trace) trace(opencl, #NAME, result);                                                               \
+        if (opencl->trace) trace(opencl, #NAME, FIRST_OF ARGUMENTS, result);                                           \
         return result;                                                                                                 \
     }
 
@@ -70,7 +71,7 @@ static void trace(clade_opencl *opencl, const char *call, cl_int code) {
         if (result == CL_SUCCESS) {                                                                                    \
             NOTE                                                                                                       \
         }                                                                                                              \
-        if (opencl->trace) trace(opencl, #NAME, result);                                                               \
+        if (opencl->trace) trace(opencl, #NAME, FIRST_OF ARGUMENTS, result);                                           \
         return result;                                                                                                 \
     }
 
@@ -84,7 +85,7 @@ static void trace(clade_opencl *opencl, const char *call, cl_int code) {
         if (*code == CL_SUCCESS) {                                                                                     \
             NOTE                                                                                                       \
         }                                                                                                              \
-        if (opencl->trace) trace(opencl, #NAME, *code);                                                                \
+        if (opencl->trace) trace(opencl, #NAME, FIRST_OF ARGUMENTS, *code);                                            \
         return *code == CL_SUCCESS ? object : NULL;                                                                    \
     }
 

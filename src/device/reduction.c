@@ -118,9 +118,10 @@ static clade_status wait_for_own(clade_device *device, clade_ticket *ticket) {
     for (double waited = 0; !clade_ticket_wait_for(ticket, glance); waited += glance) {
         if (device->group != NULL && clade_group_broken(device->group))
             return clade_group_refuse(device->group, device->member);
-        if (limit > 0 && waited > limit)
-            return clade_fail(device->context, CLADE_ERROR_DEVICE, "%s did not answer within %g s", device->name,
-                              limit);
+        if (limit > 0 && waited > limit) {
+            clade_device_give_up(device);
+            break;
+        }
     }
     return clade_ticket_wait(ticket);
 }

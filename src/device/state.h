@@ -6,6 +6,7 @@
 #include "base/library.h"
 #include "base/thread.h"
 #include "device/device.h"
+#include "device/passage.h"
 
 #include <stdatomic.h>
 
@@ -162,6 +163,11 @@ clade_device *clade_commands_device(const clade_commands *commands);
 /* Whether the list only tells what would be in it; tells of LAUNCH (NULL: nothing) if so. */
 bool clade_commands_sketched(clade_commands *commands, const clade_launch *launch);
 
+/* Appends a call before which the list stops until the passage that PASSAGE finds in its data has arrived. */
+clade_status clade_commands_take(clade_commands *commands, const char *label,
+                                 clade_status (*call)(clade_device *device, void *data), const void *data, size_t bytes,
+                                 clade_passage *(*passage)(const void *data));
+
 /* ---- reduction.c ---- */
 
 /* What a list sends under one number: a place in host memory, and the ticket that tells when it is all there. */
@@ -171,8 +177,6 @@ clade_reduction **clade_commands_reductions(clade_commands *commands);
 void clade_reductions_free(clade_reduction *chain);
 /* After a run that failed: gives back what is mapped. */
 void clade_reductions_break_off(clade_reduction *chain);
-/* Waits until everything enqueued on DEVICE is done. In a group: no longer than it is whole, and its limit allows. */
-clade_status clade_device_settle(clade_device *device);
 /* Waits likewise for every other open device of DEVICE's platform, and does not care how that ends. */
 void clade_device_settle_others(const clade_device *device);
 

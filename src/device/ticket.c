@@ -3,6 +3,7 @@
  * The queue is in order, so the event of the last command enqueued covers all before it. A ticket is shared by its owner
  * and, while one is on its way, by a callback; whoever lets go of it last frees it. That matters only when the driver
  * fails in the middle: normally clade_ticket_free() waits, and the callback has come. */
+#include "device/group.h"
 #include "device/state.h"
 
 #include "base/thread.h"
@@ -17,6 +18,7 @@ struct clade_ticket {
     int owners;
     bool pending;
     cl_int result; /* negative: how the commands failed */
+    double done_at;
 };
 
 clade_status clade_ticket_new(clade_device *device, clade_ticket **out) {
@@ -49,6 +51,7 @@ static void CL_CALLBACK on_complete(cl_event event, cl_int result, void *user) {
     clade_mutex_lock(&ticket->lock);
     ticket->pending = false;
     ticket->result = result;
+    ticket->done_at = clade_clock_seconds();
     clade_condition_signal_all(&ticket->done);
     let_go(ticket);
 }
@@ -58,10 +61,13 @@ static void release_last(clade_ticket *ticket) {
     ticket->last = NULL;
 }
 
-/* Waits, with the lock held, until the ticket is done or its device is given up; whether it is done. */
-static bool wait_unless_given_up(clade_ticket *ticket) {
+/* Waits, with the lock held, until the ticket is done, its device is given up, or LIMIT seconds (0: without end) are
+ * over; whether it is done. */
+static bool wait_unless_given_up(clade_ticket *ticket, double limit) {
     static const double glance = 0.1; /* seconds between looks */
-    while (ticket->pending && !atomic_load(&ticket->device->given_up))
+    const double since = clade_clock_seconds();
+    while (ticket->pending && !atomic_load(&ticket->device->given_up) &&
+           !(limit > 0 && clade_clock_seconds() - since > limit))
         clade_condition_wait_for(&ticket->done, &ticket->lock, glance);
     return !ticket->pending;
 }
@@ -73,7 +79,7 @@ void clade_ticket_free(clade_ticket *ticket) {
     if (ticket->last != NULL && !atomic_load(&device->given_up)) clade_cl_Finish(device->opencl, device->queue);
     release_last(ticket);
     clade_mutex_lock(&ticket->lock);
-    wait_unless_given_up(ticket);
+    wait_unless_given_up(ticket, 0);
     let_go(ticket);
 }
 
@@ -166,6 +172,13 @@ bool clade_ticket_done(clade_ticket *ticket) {
     return done;
 }
 
+double clade_ticket_done_at(clade_ticket *ticket) {
+    clade_mutex_lock(&ticket->lock);
+    const double at = ticket->pending ? -1 : ticket->done_at;
+    clade_mutex_unlock(&ticket->lock);
+    return at;
+}
+
 bool clade_ticket_wait_for(clade_ticket *ticket, double seconds) {
     const double until = clade_clock_seconds() + seconds;
     clade_mutex_lock(&ticket->lock);
@@ -178,11 +191,18 @@ bool clade_ticket_wait_for(clade_ticket *ticket, double seconds) {
 
 clade_status clade_ticket_wait(clade_ticket *ticket) {
     clade_device *device = ticket->device;
+    const double limit = device->group != NULL ? clade_group_limit_of(device->group) : 0;
     clade_mutex_lock(&ticket->lock);
-    const bool done = wait_unless_given_up(ticket);
+    const bool done = wait_unless_given_up(ticket, limit);
     cl_int result = ticket->result;
     clade_mutex_unlock(&ticket->lock);
-    if (!done) return clade_fail(device->context, CLADE_ERROR_DEVICE, "%s does not answer", device->name);
+    if (!done) {
+        clade_device_give_up(device);
+        if (limit > 0)
+            return clade_fail(device->context, CLADE_ERROR_DEVICE, "%s did not answer within %g s", device->name,
+                              limit);
+        return clade_fail(device->context, CLADE_ERROR_DEVICE, "%s does not answer", device->name);
+    }
     if (result < 0)
         return clade_opencl_fail(device->context, "waiting", result, "for the commands enqueued on %s", device->name);
     return CLADE_OK;

@@ -3,6 +3,7 @@
 #include "exec/plan.h"
 
 #include "device/group.h"
+#include "exec/split.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -208,7 +209,7 @@ static clade_status copy_request(clade_plan *plan, const clade_plan_request *req
     plan->targets = clade_arena_allocate(&plan->arena, 1, bytes);
     if (!requested || !plan->targets) return clade_fail_memory(plan->context, bytes, "a plan");
     for (size_t i = 0; i < request->target_count; i++) {
-        if (!clade_value_valid(request->targets[i]) || request->targets[i].graph != clade_session_graph(plan->session))
+        if (!clade_value_valid(request->targets[i]) || request->targets[i].graph != current(plan))
             return clade_fail(plan->context, CLADE_ERROR_ARGUMENT, "target %zu is no value of the session's graph", i);
         requested[i] = plan->targets[i] = request->targets[i];
     }
@@ -221,7 +222,10 @@ clade_status clade_plan_sketch(clade_session *session, const clade_plan_request 
     clade_context *context = clade_session_device(session)->context;
     *out = NULL;
     clade_plan *plan = clade_allocate(context, 1, sizeof *plan);
-    if (!plan) return clade_fail_memory(context, sizeof *plan, "a plan");
+    if (!plan) {
+        clade_graph_free(request->graph);
+        return clade_fail_memory(context, sizeof *plan, "a plan");
+    }
     *plan = (clade_plan){ .session = session,
                           .context = context,
                           .arena = { .context = context },
@@ -229,6 +233,8 @@ clade_status clade_plan_sketch(clade_session *session, const clade_plan_request 
                           .updates = request->updates,
                           .inference = request->inference,
                           .program = request->updates ? request->program : 0,
+                          .graph = request->graph,
+                          .passages = request->passages,
                           .poison = clade_environment("CLADE_POISON") != NULL };
     clade_status status = copy_request(plan, request);
     if (status == CLADE_OK && !run_passes(plan)) status = CLADE_ERROR_MEMORY; /* the pass has said why */
@@ -259,6 +265,7 @@ clade_status clade_plan_new(clade_session *session, const clade_plan_request *re
 
 void clade_plan_free(clade_plan *plan) {
     if (!plan) return;
+    clade_split_plan_free(plan->split);
     clade_commands_free(plan->preparation);
     clade_commands_free(plan->commands);
     clade_plan_clear_layout(plan);
@@ -272,17 +279,20 @@ void clade_plan_free(clade_plan *plan) {
 /* ---- use ---- */
 
 const clade_buffer *clade_plan_input(const clade_plan *plan, clade_value input) {
+    if (plan->split) return clade_split_plan_input(plan->split, input);
     clade_value found = clade_graph_find(plan->graph, clade_op_input.name, clade_value_node(input)->name);
     if (!clade_value_valid(found)) return NULL;
     return &plan->storages[clade_plan_root_of(plan, found)->storage].buffer;
 }
 
 const clade_buffer *clade_plan_target(const clade_plan *plan, size_t index) {
+    if (plan->split) return clade_plan_target(clade_split_plan_last(plan->split), index);
     return &plan->storages[clade_plan_root_of(plan, plan->targets[index])->storage].buffer;
 }
 
-/* A plan with updates has prepared only constants, once. */
-static clade_status prepare(clade_plan *plan) {
+clade_status clade_plan_prepare(clade_plan *plan) {
+    clade_status sent = clade_session_send_scalars(plan->session);
+    if (sent != CLADE_OK) return sent;
     const uint64_t version = clade_session_version(plan->session);
     if (plan->prepared_at == version || (plan->updates && plan->prepared_at > 0)) return CLADE_OK;
     clade_status status = clade_commands_enqueue(plan->preparation);
@@ -291,9 +301,8 @@ static clade_status prepare(clade_plan *plan) {
 }
 
 clade_status clade_plan_enqueue(clade_plan *plan) {
-    clade_status status = clade_session_send_scalars(plan->session);
-    if (status == CLADE_OK) status = prepare(plan);
-    if (status == CLADE_OK) status = clade_commands_enqueue(plan->commands);
+    clade_status status = plan->split ? clade_split_plan_enqueue(plan->split) : clade_plan_prepare(plan);
+    if (status == CLADE_OK && !plan->split) status = clade_commands_enqueue(plan->commands);
     if (plan->updates) clade_session_note_write(plan->session);
     const clade_device *device = clade_session_device(plan->session);
     if (status != CLADE_OK && device->group) clade_group_break(device->group, device->member);
@@ -301,7 +310,7 @@ clade_status clade_plan_enqueue(clade_plan *plan) {
 }
 
 clade_plan_memory clade_plan_memory_use(const clade_plan *plan) {
-    clade_plan_memory use = plan->memory;
+    clade_plan_memory use = plan->split ? clade_split_plan_memory(plan->split) : plan->memory;
     use.states = (size_t)clade_session_state_floats(plan->session) * sizeof(float);
     return use;
 }
@@ -329,6 +338,10 @@ static void explain_reasons(const char *reasons, clade_text *out) {
 }
 
 void clade_plan_explain(const clade_plan *plan, clade_text *out) {
+    if (plan->split) {
+        clade_split_plan_explain(plan->split, out);
+        return;
+    }
     for (uint32_t i = 0; i < plan->graph->node_count; i++) {
         const clade_node *node = plan->graph->nodes[i];
         const clade_plan_node *planned = &plan->nodes[i];

@@ -61,6 +61,8 @@ struct clade_plan {
     const clade_value *requested; /* as asked for, in the session's graph */
     size_t target_count;
     clade_binding binding;
+    struct clade_split_plan *split; /* of several devices: all that follows is empty (exec/split.h); NULL: of one */
+    struct clade_passage *const *passages; /* of a part: its ways to others, by number - 1 */
     bool updates, inference, poison;
     uint32_t program; /* whose updates these are: clade_update_in() */
     clade_plan_node *nodes;
@@ -105,6 +107,9 @@ clade_status clade_plan_new(clade_session *session, const clade_plan_request *re
 /* The graph after the passes with its sizes, and no more: no choices, no memory, no commands. */
 clade_status clade_plan_sketch(clade_session *session, const clade_plan_request *request, clade_plan **plan);
 void clade_plan_free(clade_plan *plan);
+/* What comes before a run's commands: the scalars, and the preparation where states were written since the last; a plan with
+ * updates has prepared only constants, once. */
+clade_status clade_plan_prepare(clade_plan *plan);
 
 /* Binds the sizes of plan->graph: new nodes and slots, with nothing chosen and nothing placed. */
 clade_status clade_plan_bind(clade_plan *plan);

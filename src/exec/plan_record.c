@@ -3,6 +3,9 @@
  * with NaNs before a value comes to lie there and after it is dead. */
 #include "exec/plan.h"
 
+#include "device/passage.h"
+#include "ops/hand_over.h"
+
 #include <stdio.h>
 
 static clade_array array_of(const clade_plan *plan, clade_value value) {
@@ -103,16 +106,31 @@ static clade_status record_send(clade_plan *plan, const clade_node *node, const 
     return clade_commands_send(plan->commands, label, a->number, from, to, node->input_count);
 }
 
-/* Half of a sum over devices. */
-static clade_status record_transfer(clade_plan *plan, const clade_node *node) {
+/* One end of a way to another device. */
+static clade_status record_passage(clade_plan *plan, const clade_node *node, const char *label) {
+    clade_site site;
+    clade_plan_site(plan, node, &site);
+    if (node->op == &clade_stage_send) {
+        const clade_stage_send_attributes *a = node->attributes;
+        return clade_commands_hand_over(plan->commands, label, site.in[0].buffer, plan->passages[a->number - 1]);
+    }
+    const clade_stage_receive_attributes *a = node->attributes;
+    return clade_commands_take_over(plan->commands, label, plan->passages[a->number - 1], site.out[0].buffer);
+}
+
+static clade_status record_half(clade_plan *plan, const clade_node *node, const char *label) {
     const clade_all_reduce_receive_attributes *a = node->attributes;
+    if (node->op == &clade_all_reduce_send) return record_send(plan, node, label);
+    if (node->op != &clade_all_reduce_receive) return record_passage(plan, node, label);
+    return clade_commands_receive(plan->commands, label, a->number, (int64_t)node->index == plan->last_receive);
+}
+
+/* Half of a sum over devices, or of a way to another. */
+static clade_status record_transfer(clade_plan *plan, const clade_node *node) {
     char label[160];
     snprintf(label, sizeof label, "%.70s%s%.70s", node->name, node->name[0] ? " " : "", node->op->name);
     clade_status status = poison(plan, (int32_t)node->index, false);
-    if (status != CLADE_OK) return status;
-    status = node->op == &clade_all_reduce_send
-                 ? record_send(plan, node, label)
-                 : clade_commands_receive(plan->commands, label, a->number, (int64_t)node->index == plan->last_receive);
+    if (status == CLADE_OK) status = record_half(plan, node, label);
     return status == CLADE_OK ? poison(plan, (int32_t)node->index, true) : status;
 }
 

@@ -23,8 +23,8 @@ const char *clade_phase_name(clade_phase phase) {
     return phase >= 0 && phase < CLADE_PHASE_COUNT ? names[phase] : "unknown";
 }
 
-clade_status clade_device_open_profiled(clade_context *context, size_t index, clade_device **device) {
-    return clade_device_open_profiling(context, index, device);
+clade_status clade_device_open_profiled(clade_context *context, const clade_device_pick *pick, clade_device **device) {
+    return clade_device_open_profiling(context, pick, device);
 }
 
 /* ---- phases ---- */

@@ -3,46 +3,12 @@
 
 #include "base/hash.h"
 #include "exec/initialize.h"
-#include "exec/plan.h"
+#include "exec/session_inside.h"
+#include "exec/split.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct state_entry {
-    clade_state_info info;
-    const clade_leaf_attributes *attributes;
-    clade_interval interval;
-    clade_buffer buffer;
-} state_entry;
-
-/* A leaf in the scalar block: slot 0 is the random state's, the others are scalars'. */
-typedef struct scalar_entry {
-    const char *name;
-    clade_buffer buffer;
-} scalar_entry;
-
-struct clade_session {
-    clade_context *context;
-    clade_device *device;
-    const clade_graph *graph;
-    state_entry *states;
-    state_entry **by_name; /* the same, sorted */
-    size_t state_count;
-    clade_buffer *slabs;
-    size_t slab_count;
-    scalar_entry *scalars;
-    size_t scalar_count, stride; /* bytes from one slot of the block to the next */
-    clade_buffer block;
-    char *values; /* the block as it is to be, then CLADE_RUNS_IN_FLIGHT + 1 copies on their way to the device */
-    size_t copy;
-    bool sent;
-    bool synchronised; /* see clade_session_sync_batch_norm() */
-    clade_plan *plans;
-    clade_slab *plan_slabs;
-    uint64_t version; /* of the states */
-    clade_choices choices;
-};
 
 clade_device *clade_session_device(const clade_session *session) {
     return session->device;
@@ -66,6 +32,8 @@ uint64_t clade_session_version(const clade_session *session) {
 
 void clade_session_note_write(clade_session *session) {
     session->version++;
+    for (size_t i = 0; i < clade_split_count(session->split); i++)
+        clade_session_note_write(clade_split_session(session->split, i));
 }
 
 void clade_session_sync_batch_norm(clade_session *session) {
@@ -86,13 +54,12 @@ static size_t count_leaves(const clade_graph *graph, const clade_op *op) {
 }
 
 static int in_order_of_names(const void *left, const void *right) {
-    const state_entry *const *a = left, *const *b = right;
+    const clade_state_entry *const *a = left, *const *b = right;
     const int order = strcmp((*a)->info.name, (*b)->info.name);
     return order != 0 ? order : (*a > *b) - (*a < *b);
 }
 
-/* The first state of that name; NULL when there is none. */
-static state_entry *state_named(const clade_session *session, const char *name) {
+clade_state_entry *clade_session_state_named(const clade_session *session, const char *name) {
     size_t first = 0, end = session->state_count;
     while (first < end) {
         const size_t middle = first + (end - first) / 2;
@@ -105,17 +72,17 @@ static state_entry *state_named(const clade_session *session, const char *name) 
     return found ? session->by_name[first] : NULL;
 }
 
-static clade_status list_states(clade_session *session) {
+clade_status clade_session_list_states(clade_session *session) {
     const clade_graph *graph = session->graph;
     const size_t count = count_leaves(graph, &clade_op_state);
     session->states = clade_allocate(session->context, count + 1, sizeof *session->states);
     session->by_name = clade_allocate(session->context, count + 1, sizeof *session->by_name);
     if (!session->states || !session->by_name)
-        return clade_fail_memory(session->context, count * sizeof(state_entry), "the states");
+        return clade_fail_memory(session->context, count * sizeof(clade_state_entry), "the states");
     for (uint32_t i = 0; i < graph->node_count; i++) {
         const clade_node *node = graph->nodes[i];
         if (node->op != &clade_op_state) continue;
-        state_entry *state = &session->states[session->state_count++];
+        clade_state_entry *state = &session->states[session->state_count++];
         state->attributes = node->attributes;
         state->info = (clade_state_info){ node->name, (clade_role)state->attributes->role, node->outputs[0].dims,
                                           clade_dims_value(graph, &node->outputs[0].dims, (clade_binding){ 0 }, NULL) };
@@ -145,7 +112,7 @@ static clade_status allocate_states(clade_session *session) {
     for (size_t i = 0; status == CLADE_OK && i < session->slab_count; i++)
         status = clade_buffer_new(session->device, bytes[i], "the weights and other states", &session->slabs[i]);
     for (size_t i = 0; status == CLADE_OK && i < session->state_count; i++) {
-        state_entry *state = &session->states[i];
+        clade_state_entry *state = &session->states[i];
         status = clade_buffer_slice(&session->slabs[intervals[i].slab], intervals[i].offset, intervals[i].bytes,
                                     state->info.name, &state->buffer);
     }
@@ -155,7 +122,7 @@ static clade_status allocate_states(clade_session *session) {
 }
 
 /* A part at a time, so that the host never holds a large state twice. */
-static clade_status initialize_state(const state_entry *state, uint64_t seed, float *part, int64_t part_count) {
+static clade_status initialize_state(const clade_state_entry *state, uint64_t seed, float *part, int64_t part_count) {
     clade_status status = CLADE_OK;
     for (int64_t first = 0; status == CLADE_OK && first < state->info.count; first += part_count) {
         int64_t left = state->info.count - first, count = left < part_count ? left : part_count;
@@ -169,7 +136,7 @@ static clade_status initialize_states(clade_session *session, uint64_t seed) {
     enum { PART = 1 << 22 };
     int64_t largest = 1;
     for (size_t i = 0; i < session->state_count; i++) {
-        const state_entry *state = &session->states[i];
+        const clade_state_entry *state = &session->states[i];
         if (state->info.count > largest && !clade_initializes_to_zero(state->attributes)) largest = state->info.count;
     }
     int64_t part_count = largest < PART ? largest : PART;
@@ -177,7 +144,7 @@ static clade_status initialize_states(clade_session *session, uint64_t seed) {
     if (!part) return clade_fail_memory(session->context, (size_t)part_count * sizeof *part, "the states");
     clade_status status = CLADE_OK;
     for (size_t i = 0; status == CLADE_OK && i < session->state_count; i++) {
-        const state_entry *state = &session->states[i];
+        const clade_state_entry *state = &session->states[i];
         status = clade_initializes_to_zero(state->attributes) ? clade_buffer_fill(&state->buffer, 0)
                                                               : initialize_state(state, seed, part, part_count);
     }
@@ -227,8 +194,8 @@ clade_status clade_session_load_states(clade_session *session, const float *data
 }
 
 /* The state of that name and size, or NULL with the fault set. */
-static state_entry *find_state(clade_session *session, const char *name, int64_t count) {
-    state_entry *state = state_named(session, name);
+static clade_state_entry *find_state(clade_session *session, const char *name, int64_t count) {
+    clade_state_entry *state = clade_session_state_named(session, name);
     if (state && state->info.count == count) return state;
     if (state)
         clade_fail(session->context, CLADE_ERROR_ARGUMENT, "state %s has %" PRId64 " elements, not %" PRId64, name,
@@ -239,12 +206,12 @@ static state_entry *find_state(clade_session *session, const char *name, int64_t
 }
 
 clade_status clade_session_read_state(clade_session *session, const char *name, float *data, int64_t count) {
-    state_entry *state = find_state(session, name, count);
+    clade_state_entry *state = find_state(session, name, count);
     return state ? clade_buffer_read(&state->buffer, 0, data, state->interval.bytes) : CLADE_ERROR_ARGUMENT;
 }
 
 clade_status clade_session_write_state(clade_session *session, const char *name, const float *data, int64_t count) {
-    state_entry *state = find_state(session, name, count);
+    clade_state_entry *state = find_state(session, name, count);
     clade_session_note_write(session);
     return state ? clade_buffer_write(&state->buffer, 0, data, state->interval.bytes) : CLADE_ERROR_ARGUMENT;
 }
@@ -253,7 +220,7 @@ clade_status clade_session_weights_sha256(clade_session *session, char hex[65]) 
     clade_sha256 hash;
     clade_sha256_start(&hash);
     for (size_t i = 0; i < session->state_count; i++) {
-        const state_entry *state = &session->states[i];
+        const clade_state_entry *state = &session->states[i];
         if (state->info.role == CLADE_ROLE_STATE) continue;
         float *data = clade_allocate(session->context, (size_t)state->info.count, sizeof *data);
         if (!data) return clade_fail_memory(session->context, state->interval.bytes, state->info.name);
@@ -274,7 +241,7 @@ static clade_status make_scalars(clade_session *session) {
     const clade_graph *graph = session->graph;
     size_t slots = 1 + count_leaves(graph, &clade_op_scalar);
     session->stride = session->device->capabilities.slice_alignment;
-    session->scalars = clade_allocate(session->context, slots, sizeof(scalar_entry));
+    session->scalars = clade_allocate(session->context, slots, sizeof(clade_scalar_entry));
     session->values = clade_allocate(session->context, (CLADE_RUNS_IN_FLIGHT + 2) * slots, session->stride);
     if (!session->scalars || !session->values)
         return clade_fail_memory(session->context, slots * session->stride, "the run-time scalars");
@@ -294,7 +261,16 @@ static clade_status make_scalars(clade_session *session) {
     return status;
 }
 
+/* Sets a scalar of every device of SPLIT. */
+static clade_status set_scalar_of_all(struct clade_layer_split *split, const char *name, float value) {
+    clade_status status = CLADE_OK;
+    for (size_t i = 0; i < clade_split_count(split) && status == CLADE_OK; i++)
+        status = clade_session_set_scalar(clade_split_session(split, i), name, value);
+    return status;
+}
+
 clade_status clade_session_set_scalar(clade_session *session, const char *name, float value) {
+    if (session->split) return set_scalar_of_all(session->split, name, value);
     for (size_t i = 1; i < session->scalar_count; i++) {
         if (strcmp(session->scalars[i].name, name) != 0) continue;
         char *place = session->values + i * session->stride;
@@ -310,6 +286,9 @@ clade_status clade_session_set_scalar(clade_session *session, const char *name, 
 void clade_session_set_random(clade_session *session, uint64_t seed, uint64_t step, int64_t first_sample) {
     const uint32_t words[8] = { (uint32_t)seed, (uint32_t)(seed >> 32), (uint32_t)step, (uint32_t)(step >> 32),
                                 (uint32_t)first_sample };
+    for (size_t i = 0; i < clade_split_count(session->split); i++)
+        clade_session_set_random(clade_split_session(session->split, i), seed, step, first_sample);
+    if (session->split) return;
     memcpy(session->values, words, sizeof words);
     session->sent = false;
 }
@@ -330,19 +309,25 @@ const clade_buffer *clade_session_leaf(const clade_session *session, const clade
     if (leaf->op == &clade_op_scalar)
         for (size_t i = 1; i < session->scalar_count; i++)
             if (strcmp(session->scalars[i].name, leaf->name) == 0) return &session->scalars[i].buffer;
-    const state_entry *state = leaf->op == &clade_op_state ? state_named(session, leaf->name) : NULL;
+    const clade_state_entry *state =
+        leaf->op == &clade_op_state ? clade_session_state_named(session, leaf->name) : NULL;
     return state ? &state->buffer : NULL;
 }
 
 /* ---- choices ---- */
 
 clade_status clade_session_choices(clade_session *session, clade_text *out) {
+    for (size_t i = 0; i < clade_split_count(session->split); i++)
+        clade_choices_print(clade_session_choice_table(clade_split_session(session->split, i)), out);
     clade_choices_print(&session->choices, out);
     return out->failed ? clade_fail_memory(session->context, out->length, "the choices") : CLADE_OK;
 }
 
 clade_status clade_session_use_choices(clade_session *session, const char *text) {
-    return clade_choices_parse(&session->choices, text);
+    clade_status status = CLADE_OK;
+    for (size_t i = 0; i < clade_split_count(session->split) && status == CLADE_OK; i++)
+        status = clade_session_use_choices(clade_split_session(session->split, i), text);
+    return status != CLADE_OK ? status : clade_choices_parse(&session->choices, text);
 }
 
 /* ---- life ---- */
@@ -358,7 +343,7 @@ clade_status clade_session_new(clade_device *device, const clade_graph *graph, u
     session->device = device;
     session->graph = graph;
     session->version = 1;
-    status = list_states(session);
+    status = clade_session_list_states(session);
     if (status == CLADE_OK) status = allocate_states(session);
     if (status == CLADE_OK) status = initialize_states(session, seed);
     if (status == CLADE_OK) status = make_scalars(session);
@@ -370,9 +355,20 @@ clade_status clade_session_new(clade_device *device, const clade_graph *graph, u
     return CLADE_OK;
 }
 
+clade_status clade_session_finish(clade_session *session) {
+    clade_status status = CLADE_OK;
+    if (!session) return CLADE_OK; /* a part of a split that could not be made */
+    for (size_t i = 0; i < clade_split_count(session->split); i++) {
+        const clade_status one = clade_session_finish(clade_split_session(session->split, i));
+        if (status == CLADE_OK) status = one;
+    }
+    const clade_status own = clade_device_finish(session->device);
+    return status == CLADE_OK ? own : status;
+}
+
 void clade_session_free(clade_session *session) {
     if (!session) return;
-    clade_device_finish(session->device);
+    clade_session_finish(session);
     while (session->plans) {
         clade_plan *next = session->plans->next;
         clade_plan_free(session->plans);
@@ -381,10 +377,11 @@ void clade_session_free(clade_session *session) {
     for (size_t i = 0; i < session->scalar_count; i++)
         clade_buffer_free(&session->scalars[i].buffer);
     clade_buffer_free(&session->block);
-    for (size_t i = session->state_count; i-- > 0;) /* drivers find the latest slice first */
+    for (size_t i = session->state_count; !session->split && i-- > 0;) /* drivers find the latest slice first */
         clade_buffer_free(&session->states[i].buffer);
     for (size_t i = 0; session->slabs && i < session->slab_count; i++)
         clade_buffer_free(&session->slabs[i]);
+    clade_split_free(session->split);
     clade_choices_free(&session->choices);
     clade_free(session->context, session->slabs);
     clade_free(session->context, session->states);
@@ -407,11 +404,12 @@ static bool plan_fits(const clade_plan *plan, const clade_plan_request *request)
 }
 
 clade_status clade_session_plan(clade_session *session, const clade_plan_request *request, clade_plan **plan) {
-    for (*plan = session->plans; *plan; *plan = (*plan)->next)
+    for (*plan = request->graph ? NULL : session->plans; *plan; *plan = (*plan)->next)
         if (plan_fits(*plan, request)) return CLADE_OK;
     if (request->updates && request->inference)
         return clade_fail(session->context, CLADE_ERROR_ARGUMENT, "a run at inference carries out no updates");
-    clade_status status = clade_plan_new(session, request, plan);
+    clade_status status =
+        session->split ? clade_split_plan_new(session, request, plan) : clade_plan_new(session, request, plan);
     if (status != CLADE_OK) return status;
     (*plan)->next = session->plans;
     session->plans = *plan;
@@ -466,7 +464,7 @@ clade_status clade_session_run(clade_session *session, const clade_run_options *
     if (status == CLADE_OK) status = clade_plan_enqueue(plan);
     for (size_t i = 0; status == CLADE_OK && i < options->fetch_count; i++)
         status = fetch(session, plan, i, &options->fetches[i]);
-    if (status == CLADE_OK) status = clade_device_finish(session->device);
+    if (status == CLADE_OK) status = clade_session_finish(session);
     clade_free(session->context, targets);
     return status;
 }

@@ -40,10 +40,16 @@ typedef struct clade_plan_request {
     clade_binding binding;
     bool updates, inference;
     uint32_t program; /* with updates: which program's (clade_update_in); 0: the ordinary ones */
+    /* Of one device's part of a run over several: another graph than the session's, whose states and scalars the session
+     * has by their names, taken over in any case; and its ways to others, by number - 1. */
+    clade_graph *graph;
+    struct clade_passage *const *passages;
 } clade_plan_request;
 
 /* Plans made from now on normalise batches by the statistics of all devices of the group. */
 void clade_session_sync_batch_norm(clade_session *session);
+/* Waits for everything enqueued, on all its devices. */
+clade_status clade_session_finish(clade_session *session);
 /* The session's plan for REQUEST, made at first need and kept. */
 clade_status clade_session_plan(clade_session *session, const clade_plan_request *request, clade_plan **plan);
 /* Frees one that is needed no more. Nothing of it may be under way. */

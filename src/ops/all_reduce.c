@@ -5,6 +5,8 @@
  * results all of them use, is the sum over devices of theirs. */
 #include "ops/all_reduce.h"
 
+#include "ops/hand_over.h"
+
 #include <stddef.h>
 #include <string.h>
 
@@ -143,5 +145,6 @@ const clade_op clade_all_reduce_receive = {
 };
 
 bool clade_is_transfer(const clade_op *op) {
-    return op == &clade_all_reduce_send || op == &clade_all_reduce_receive;
+    return op == &clade_all_reduce_send || op == &clade_all_reduce_receive || op == &clade_stage_send ||
+           op == &clade_stage_receive;
 }

@@ -26,7 +26,8 @@ typedef struct clade_all_reduce_receive_attributes {
     clade_dims dims[CLADE_MAX_OUTPUTS];
 } clade_all_reduce_receive_attributes;
 
-/* Whether OP is either half: recorded by the plan itself, in its place, at every run. */
+/* Whether OP is either half, or one of a way between devices (ops/hand_over.h): recorded by the plan itself, in its place,
+ * at every run. */
 bool clade_is_transfer(const clade_op *op);
 
 #endif

@@ -43,6 +43,12 @@ clade_graph *clade_pass_fuse(const clade_graph *graph, clade_value *targets, siz
  * that receives as late as can be (ops/all_reduce.h), with everything that only updates need behind the last of these. */
 clade_graph *clade_pass_schedule(const clade_graph *graph, clade_value *targets, size_t count, bool updates);
 
+/* The same step in PARTS micro-batches of SAMPLES samples each, N being those of a micro-batch from now on; inputs stay
+ * those of the whole batch. For graphs whose results are sums over devices (clade_all_reduce): these become sums over
+ * micro-batches. CLADE_ERROR_UNSUPPORTED for results that are none. NULL on a fault. */
+clade_graph *clade_pass_micro_batches(const clade_graph *graph, clade_value *targets, size_t count, bool updates,
+                                      int64_t parts, int64_t samples);
+
 /* ---- recomputation: a step in less memory ---- */
 
 /* What the nodes and values of a graph take at given sizes. By slot: by output, FIRST saying which is a node's first. */

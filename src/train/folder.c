@@ -161,11 +161,11 @@ static clade_status take_over(clade_trainer *trainer, const clade_checkpoint *ch
         return clade_fail(trainer->context, CLADE_ERROR_INPUT,
                           "%s: at step %" PRId64 " of %" PRId64 ", and this run has %" PRId64 ": not of this run", path,
                           checkpoint->run.step, checkpoint->run.steps, trainer->steps);
+    clade_team_use_parts(trainer->team, checkpoint->run.parts); /* first: they tell whose states count */
     clade_session *session = clade_trainer_session(trainer);
     status = clade_session_use_choices(session, checkpoint->choices);
     if (status == CLADE_OK) status = clade_checkpoint_restore(checkpoint, path, session);
     if (status != CLADE_OK) return status;
-    clade_team_use_parts(trainer->team, checkpoint->run.parts);
     trainer->run = checkpoint->run;
     trainer->received = trainer->resumed_from = trainer->saved_step = checkpoint->run.step;
     trainer->schedule.best = checkpoint->run.plateau_best;

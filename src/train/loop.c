@@ -225,11 +225,34 @@ static void observe_for_stopping(clade_trainer *trainer, double loss) {
     }
 }
 
+typedef clade_status work_on_states(clade_trainer *trainer, void *result);
+
+/* Of several devices the first answers before WORK, which may wait for it inside OpenCL, without end. */
+static clade_status try_states(clade_trainer *trainer, work_on_states *work, void *result) {
+    clade_status status = CLADE_OK;
+    if (clade_team_sums(trainer->team))
+        status = clade_device_settle(clade_session_device(clade_trainer_session(trainer)));
+    return status == CLADE_OK ? work(trainer, result) : status;
+}
+
+/* WORK needs the states of the first of several devices, and nothing is in flight. Where its device is lost over it, it is
+ * done again with the next one's. */
+static clade_status with_states(clade_trainer *trainer, work_on_states *work, void *result) {
+    clade_status status = try_states(trainer, work, result);
+    while (status != CLADE_OK && clade_team_pass_on(trainer->team, status))
+        status = try_states(trainer, work, result);
+    return status;
+}
+
+static clade_status measure_held_out(clade_trainer *trainer, void *result) {
+    clade_status status = clade_trainer_measure(trainer);
+    return status == CLADE_OK ? clade_measure_run(trainer->validation, result) : status;
+}
+
 static clade_status validate(clade_trainer *trainer) {
     clade_evaluation evaluation;
     clade_status status = clade_trainer_level(trainer, false);
-    if (status == CLADE_OK) status = clade_trainer_measure(trainer);
-    if (status == CLADE_OK) status = clade_measure_run(trainer->validation, &evaluation);
+    if (status == CLADE_OK) status = with_states(trainer, measure_held_out, &evaluation);
     if (status == CLADE_OK && trainer->own_held_out) status = clade_trainer_add_evaluations(trainer, &evaluation);
     if (status != CLADE_OK) return status;
     trainer->run.held_out_loss = evaluation.loss;
@@ -243,21 +266,37 @@ static clade_status validate(clade_trainer *trainer) {
     return status;
 }
 
-static clade_status look_at_layers(clade_trainer *trainer) {
+static clade_status read_layers(clade_trainer *trainer, void *result) {
     clade_dataset *dataset = trainer->train ? trainer->train : trainer->options.train;
     const int64_t samples = clade_dataset_describe(dataset).count, batch = trainer->options.batch;
-    const float *values;
+    const float **values = result;
     clade_session *session = clade_trainer_session(trainer);
     clade_status status = trainer->search ? CLADE_OK : clade_session_set_scalar(session, CLADE_DEVICE_SHARE, 1);
     if (status == CLADE_OK)
         status = clade_layer_watch_look(trainer->layers, session, &trainer->feed, dataset,
-                                        samples < batch ? samples : batch, &values);
+                                        samples < batch ? samples : batch, values);
+    return status;
+}
+
+static clade_status look_at_layers(clade_trainer *trainer) {
+    const float *values;
+    clade_status status = with_states(trainer, read_layers, &values);
     return status == CLADE_OK ? clade_history_add_look(&trainer->history, trainer->run.step, values) : status;
+}
+
+static clade_status look_at_filters(clade_trainer *trainer, void *result) {
+    (void)result;
+    return clade_board_add_filters(trainer->history.board, trainer->run.step, clade_trainer_session(trainer));
+}
+
+static clade_status save_states(clade_trainer *trainer, void *result) {
+    (void)result;
+    return clade_folder_save(trainer);
 }
 
 static clade_status save(clade_trainer *trainer) {
     bool is_new = trainer->folder && trainer->saved_step != trainer->run.step;
-    clade_status status = clade_folder_save(trainer);
+    clade_status status = with_states(trainer, save_states, NULL);
     trainer->last_saved = clade_clock_seconds();
     if (status == CLADE_OK && is_new) clade_trainer_tell(trainer, CLADE_TRAIN_SAVED);
     return status;
@@ -322,8 +361,7 @@ static clade_status look_after(clade_trainer *trainer) {
         clade_schedule_observe_epoch(&trainer->options.schedule, &trainer->schedule, trainer->run.train_loss);
     if (status == CLADE_OK && d.validation) status = validate(trainer);
     if (status == CLADE_OK && d.look) status = look_at_layers(trainer);
-    if (status == CLADE_OK && d.picture)
-        status = clade_board_add_filters(trainer->history.board, trainer->run.step, clade_trainer_session(trainer));
+    if (status == CLADE_OK && d.picture) status = with_states(trainer, look_at_filters, NULL);
     const bool ended = trainer->run.stopped != 0 && !d.last;
     if (status == CLADE_OK && ended) status = end_early(trainer);
     if (status == CLADE_OK && (d.checkpoint || (ended && trainer->folder))) status = save(trainer);
@@ -333,20 +371,30 @@ static clade_status look_after(clade_trainer *trainer) {
 
 /* ---- the whole ---- */
 
+static clade_status prepare_validation(clade_trainer *trainer, void *result) {
+    (void)result;
+    clade_status status = clade_trainer_measure(trainer);
+    return status == CLADE_OK && trainer->validation ? clade_measure_prepare(trainer->validation) : status;
+}
+
 /* Plans are made before the first step, so that a step makes none. */
 static clade_status prepare(clade_trainer *trainer) {
     const clade_feed *feed = clade_team_sums(trainer->team) ? &trainer->summed : &trainer->feed;
     clade_status status = CLADE_OK;
     if (!trainer->search) status = clade_team_start(trainer->team, trainer->loader, feed, receive, trainer);
-    if (status == CLADE_OK) status = clade_trainer_measure(trainer);
-    if (status == CLADE_OK && trainer->validation) status = clade_measure_prepare(trainer->validation);
+    if (status == CLADE_OK) status = with_states(trainer, prepare_validation, NULL);
     int64_t place = trainer->run.step % trainer->steps_per_epoch;
     if (status == CLADE_OK && place > 0)
         status = clade_loader_start(trainer->loader, trainer->run.step / trainer->steps_per_epoch, place);
     return status;
 }
 
-static clade_status measure_test(clade_trainer *trainer, clade_train_result *result) {
+static clade_status sum_weights(clade_trainer *trainer, void *result) {
+    return clade_session_weights_sha256(clade_trainer_session(trainer), ((clade_train_result *)result)->weights_sha256);
+}
+
+static clade_status measure_test(clade_trainer *trainer, void *user) {
+    clade_train_result *result = user;
     result->val_loss = result->val_accuracy = result->val_top5 = NAN;
     if (!trainer->options.test) return CLADE_OK;
     clade_measure *measure = NULL;
@@ -381,14 +429,14 @@ static clade_status conclude(clade_trainer *trainer, clade_train_result *result)
         .images_per_second = clade_trainer_images_per_second(trainer),
         .data_waiting = clade_loader_waited(trainer->loader) / (clade_clock_seconds() - trainer->started),
     };
+    clade_status status = with_states(trainer, sum_weights, result);
+    if (status == CLADE_OK) status = with_states(trainer, measure_test, result);
     result->device_count = clade_team_report(trainer->team, result->devices);
     for (size_t i = 0; i < result->device_count; i++) {
         const size_t used = strlen(result->device);
         snprintf(result->device + used, sizeof result->device - used, "%s%s", i > 0 ? " + " : "",
                  result->devices[i].name);
     }
-    clade_status status = clade_session_weights_sha256(clade_trainer_session(trainer), result->weights_sha256);
-    if (status == CLADE_OK) status = measure_test(trainer, result);
     if (status == CLADE_OK)
         status = clade_history_add_final(&trainer->history, result, clade_clock_seconds() - trainer->started);
     if (status == CLADE_OK) status = clade_folder_plot(trainer);
@@ -396,11 +444,21 @@ static clade_status conclude(clade_trainer *trainer, clade_train_result *result)
     return status;
 }
 
-/* A run without a device: their states are lost with them, so that it goes on from the newest checkpoint. */
-static clade_status point_to_checkpoint(const clade_trainer *trainer, clade_status status) {
+/* Saves the states after the last step that was whole, where the last of several devices still has them. */
+static void save_what_is_left(clade_trainer *trainer) {
+    if (clade_team_stand(trainer->team) != CLADE_OK) return;
+    trainer->run.step = trainer->received;
+    if (trainer->run.step > trainer->saved_step && trainer->run.step > 0) (void)clade_folder_save(trainer);
+}
+
+/* A run without a device: it goes on from the newest checkpoint. */
+static clade_status point_to_checkpoint(clade_trainer *trainer, clade_status status) {
     char reason[512];
-    if (status != CLADE_ERROR_DEVICE || trainer->ranks || !trainer->folder || trainer->saved_step < 0) return status;
+    const bool lost = status == CLADE_ERROR_DEVICE || (status == CLADE_ERROR_MEMORY && clade_team_sums(trainer->team));
+    if (!lost || trainer->ranks || !trainer->folder) return status;
     snprintf(reason, sizeof reason, "%s", clade_error_here(trainer->context));
+    save_what_is_left(trainer);
+    if (trainer->saved_step < 0) return clade_fail(trainer->context, status, "%s", reason);
     return clade_fail(trainer->context, status,
                       "%s; the same command with --resume goes on from step %" PRId64 ", saved in %s", reason,
                       trainer->saved_step, trainer->folder);

@@ -7,6 +7,9 @@
 
 #include <stdint.h>
 
+/* In the place of a device's samples: it has none, because the others are faster without it. */
+#define CLADE_PART_RESTS INT64_MAX
+
 /* Sums over samples. */
 typedef struct clade_sums {
     double loss, correct;
@@ -31,7 +34,8 @@ typedef struct clade_run_state {
     int64_t stop_waited;                          /* validations since it fell by enough */
     int64_t stopped;                              /* 1: the run has ended early */
     /* From format 3 on. */
-    int64_t parts[CLADE_MAX_TRAIN_DEVICES]; /* samples of a whole batch that each device takes; 0: none */
+    int64_t
+        parts[CLADE_MAX_TRAIN_DEVICES]; /* samples of a whole batch that each device takes; 0: none, or it is lost */
 } clade_run_state;
 
 /* Before the first step. */

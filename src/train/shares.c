@@ -59,11 +59,18 @@ static double step_seconds(const int64_t *parts, const double *speeds, size_t co
     return slowest;
 }
 
+/* Parts are whole steps of a 64th of the batch. */
+static int64_t unit_of(int64_t samples) {
+    enum { STEPS = 64 };
+    return samples > STEPS ? samples / STEPS : 1;
+}
+
+static const double least_gain = 0.1;
+
 bool clade_shares_suit(const int64_t *now, const double *seconds, size_t count, int64_t *parts) {
-    enum { STEPS = 64, MOST = 256 };
-    const double least_gain = 0.1;
+    enum { MOST = 256 };
     double speeds[MOST] = { 0 };
-    const int64_t samples = total_of(now, count), unit = samples > STEPS ? samples / STEPS : 1;
+    const int64_t samples = total_of(now, count), unit = unit_of(samples);
     memcpy(parts, now, count * sizeof *parts);
     if (count > MOST) return false;
     for (size_t i = 0; i < count; i++) {
@@ -82,4 +89,18 @@ bool clade_shares_suit(const int64_t *now, const double *seconds, size_t count, 
     if (step_seconds(parts, speeds, count) <= (1 - least_gain) * step_seconds(now, speeds, count)) return true;
     memcpy(parts, now, count * sizeof *parts);
     return false;
+}
+
+size_t clade_shares_hindrance(const int64_t *now, const double *seconds, size_t count, double *without) {
+    const int64_t samples = total_of(now, count), unit = unit_of(samples);
+    size_t slowest = count;
+    double speed = 0; /* samples a second of the others */
+    for (size_t i = 0; i < count; i++)
+        if (now[i] > 0 && (slowest == count || seconds[i] > seconds[slowest])) slowest = i;
+    for (size_t i = 0; i < count; i++)
+        if (i != slowest && now[i] > 0 && seconds[i] > 0) speed += (double)now[i] / seconds[i];
+    /* What no whole step is made of is with the first device: it may have more than a unit, but less than two. */
+    if (slowest == count || now[slowest] >= 2 * unit || !(speed > 0)) return count;
+    *without = (double)samples / speed;
+    return *without <= (1 - least_gain) * seconds[slowest] ? slowest : count;
 }

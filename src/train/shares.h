@@ -15,4 +15,9 @@ void clade_shares_divide(int64_t samples, const double *weights, size_t count, i
  * device with NOW 0 keeps 0. */
 bool clade_shares_suit(const int64_t *now, const double *seconds, size_t count, int64_t *parts);
 
+/* The device that the others are faster without, or COUNT: the slowest of them, whose part NOW is the least that it can
+ * have, when the others would take its samples as well and yet be done a tenth sooner than it. *WITHOUT gets the seconds
+ * that they would need. */
+size_t clade_shares_hindrance(const int64_t *now, const double *seconds, size_t count, double *without);
+
 #endif

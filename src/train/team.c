@@ -10,10 +10,11 @@
 /* ---- life ---- */
 
 static clade_status add_members(clade_team *team) {
-    for (size_t i = 0; i < team->options.count; i++) {
+    const size_t count = team->options.split_layers ? 1 : team->options.count;
+    for (size_t i = 0; i < count; i++) {
         clade_member *member = clade_allocate(team->context, 1, sizeof *member);
         if (!member) return clade_fail_memory(team->context, sizeof *member, "a team of devices");
-        *member = (clade_member){ .team = team, .index = i, .given = team->options.devices[i], .lost_at = -1 };
+        *member = (clade_member){ .team = team, .index = i, .given = clade_team_device(team, i), .lost_at = -1 };
         member->device = member->given;
         team->members[team->count++] = member;
         team->parts[i] = 1;
@@ -24,7 +25,7 @@ static clade_status add_members(clade_team *team) {
 
 static clade_status make_group(clade_team *team) {
     const clade_team_options *options = &team->options;
-    if (options->count == 1 && !options->carry) return CLADE_OK;
+    if ((options->count == 1 || options->split_layers) && !options->carry) return CLADE_OK;
     clade_status status = clade_group_new(team->context, options->count, &team->group);
     if (status != CLADE_OK) return status;
     clade_group_limit(team->group, options->limit);
@@ -80,6 +81,8 @@ static void give_back_batches(clade_team *team) {
 void clade_team_free(clade_team *team) {
     if (!team) return;
     const bool all = stop_threads(team);
+    team->options.leaves = NULL;
+    team->keeper = NULL;
     for (size_t i = 0; i < team->count; i++)
         clade_member_close(team->members[i]);
     give_back_batches(team);
@@ -94,11 +97,12 @@ void clade_team_free(clade_team *team) {
 
 clade_session *clade_team_session(const clade_team *team) {
     const clade_member *first = clade_team_first(team);
+    if (!first) first = team->keeper;
     return first ? first->session : NULL;
 }
 
 bool clade_team_sums(const clade_team *team) {
-    return team->group != NULL;
+    return team->group != NULL || team->options.split_layers;
 }
 
 clade_status clade_team_start(clade_team *team, clade_loader *loader, const clade_feed *feed,
@@ -115,7 +119,8 @@ clade_status clade_team_start(clade_team *team, clade_loader *loader, const clad
     clade_status status = clade_team_spread(team);
     if (status == CLADE_OK) status = clade_team_form(team);
     for (size_t i = 0; team->group && i < team->count && status == CLADE_OK; i++)
-        if (clade_member_lives(team->members[i])) status = clade_member_start(team->members[i]);
+        if (clade_member_lives(team->members[i]) || clade_member_rests(team->members[i]))
+            status = clade_member_start(team->members[i]);
     return status;
 }
 
@@ -181,11 +186,14 @@ clade_status clade_team_drain(clade_team *team) {
 }
 
 clade_status clade_team_stand(clade_team *team) {
-    if (!team->group) return CLADE_OK;
+    if (!team->group) return CLADE_ERROR_DEVICE; /* where a step of its broke off is not known */
     clade_mutex_lock(&team->lock);
-    clade_status status = clade_team_first(team) ? CLADE_OK : CLADE_ERROR_DEVICE;
-    while (status == CLADE_OK && team->received < clade_team_first(team)->sent && all_received(team, team->received))
+    const clade_member *first = clade_team_first(team), *whole = first ? first : team->keeper;
+    clade_status status = whole ? CLADE_OK : CLADE_ERROR_DEVICE;
+    while (status == CLADE_OK && team->received < whole->received && all_received(team, team->received))
         status = receive_oldest(team);
+    if (status == CLADE_OK && team->received != whole->sent)
+        status = clade_fail(team->context, CLADE_ERROR_DEVICE, "outcomes of steps that were taken are lost");
     clade_mutex_unlock(&team->lock);
     return status;
 }
@@ -193,6 +201,7 @@ clade_status clade_team_stand(clade_team *team) {
 /* ---- the report ---- */
 
 size_t clade_team_report(clade_team *team, clade_train_device devices[CLADE_MAX_TRAIN_DEVICES]) {
+    if (team->options.split_layers) return clade_team_report_layers(team, devices);
     clade_mutex_lock(&team->lock);
     for (size_t i = 0; i < team->count; i++) {
         const clade_member *member = team->members[i];
@@ -206,9 +215,9 @@ size_t clade_team_report(clade_team *team, clade_train_device devices[CLADE_MAX_
                                   .bytes = member->bytes + past.bytes,
                                   .waited = member->waited + past.waited };
         if (!clade_member_lives(member)) devices[i].samples = 0;
-        const char *name = clade_device_name(member->given);
-        size_t length = strlen(name);
-        memcpy(devices[i].name, name, length < sizeof devices[i].name ? length : sizeof devices[i].name - 1);
+        devices[i].rests = clade_member_rests(member);
+        if (team->group && clade_member_lives(member)) clade_member_report(member, &devices[i]);
+        clade_team_copy_name(devices[i].name, sizeof devices[i].name, clade_device_name(member->given));
     }
     clade_mutex_unlock(&team->lock);
     return team->count;

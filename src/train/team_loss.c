@@ -1,4 +1,4 @@
-/* Devices that go and come back.
+/* Devices that are lost.
  *
  * A reduction gives its sums to every device or to none (device/group.h), and what a step changes comes after its last. So
  * when a device fails, all others have finished the same steps, and their states are those after these: the steps that
@@ -8,8 +8,9 @@
 #include "base/context.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
-enum { MOST_RETURNS = 2, REASON = 512 };
+enum { REASON = 512 };
 
 /* ---- waiting ---- */
 
@@ -65,6 +66,8 @@ void clade_team_drop(clade_team *team, clade_member *member, const char *why) {
     clade_log(team->context, CLADE_LOG_WARNING, "device %zu, %s, is lost at step %" PRId64 ": %s", member->index,
               member->device->name, member->lost_at, why);
     clade_member_close(member);
+    for (size_t i = 0; i < team->count; i++) /* who rests beside it may be of use without it */
+        team->members[i]->wake_at = team->epochs + 1;
     clade_condition_signal_all(&team->changed);
 }
 
@@ -95,17 +98,61 @@ static void wait_for_all(clade_team *team, const bool lost[CLADE_MAX_TRAIN_DEVIC
     wait_idle(team, NULL, grace);
 }
 
-/* Drops them, and whoever does not come back. */
+/* Whether MEMBER, which failed, holds the states after the steps that it sent: what a step changes comes after its last
+ * sum (passes/schedule.c), so one that broke off before that changed nothing. */
+static bool is_whole(const clade_team *team, const clade_member *member) {
+    if (is_at_work(member) || has_hung(member) || member->failed) return false;
+    return !member->stepping || clade_group_sums(team->group, member->index) - member->sums < member->sums_of_step;
+}
+
+/* All are LOST: one of them whose states are whole, once it has waited for what it had in flight; NULL: there is none. */
+static clade_member *find_keeper(clade_team *team) {
+    for (size_t i = 0; i < team->count; i++) {
+        clade_member *member = team->members[i];
+        bool alone[CLADE_MAX_TRAIN_DEVICES] = { false };
+        if (!clade_member_lives(member) || !is_whole(team, member)) continue;
+        alone[i] = member->draining = true;
+        clade_condition_signal_all(&team->changed);
+        wait_idle(team, alone, team->options.limit);
+        if (is_whole(team, member)) return member;
+    }
+    return NULL;
+}
+
+/* Drops them, and whoever does not come back. Of the last ones, one is kept for its states. */
 static void drop_lost(clade_team *team) {
     bool lost[CLADE_MAX_TRAIN_DEVICES];
     char reason[REASON];
+    size_t count = 0;
     find_lost(team, lost);
     wait_for_all(team, lost);
     find_lost(team, lost);
+    for (size_t i = 0; i < team->count; i++) {
+        lost[i] = lost[i] || is_at_work(team->members[i]) || has_hung(team->members[i]);
+        count += lost[i];
+    }
+    if (count == clade_team_living(team)) team->keeper = find_keeper(team);
     clade_group_reason(team->group, reason, sizeof reason);
     for (size_t i = 0; i < team->count; i++)
-        if (lost[i] || is_at_work(team->members[i]) || has_hung(team->members[i]))
-            clade_team_drop(team, team->members[i], reason);
+        if (lost[i]) clade_team_drop(team, team->members[i], reason);
+}
+
+/* LAST, the only one that took part, is lost, but may still have its states: those that rest go on from them. */
+static void wake_all(clade_team *team, clade_member *last) {
+    float *states = NULL;
+    if (clade_member_read_states(last, &states) != CLADE_OK) return;
+    for (size_t i = 0; i < team->count; i++)
+        if (clade_member_rests(team->members[i])) clade_team_wake(team, team->members[i], states, last->sent);
+    clade_free(team->context, states);
+}
+
+/* Nobody is left, unless the last one's states were kept and others rest. */
+static void replace_keeper(clade_team *team) {
+    clade_member *keeper = team->keeper;
+    if (keeper) wake_all(team, keeper);
+    if (!clade_team_first(team)) return;
+    team->keeper = NULL;
+    clade_member_close(keeper);
 }
 
 /* Everybody that is left has finished the same steps. */
@@ -146,6 +193,7 @@ clade_status clade_team_go_on(clade_team *team) {
         drop_lost(team);
     while (!drain_rest(team));
     clade_group_reason(team->group, reason, sizeof reason);
+    if (!clade_team_first(team)) replace_keeper(team);
     if (!clade_team_first(team))
         return clade_fail(team->context, CLADE_ERROR_DEVICE, "no device is left to train on: %s", reason);
     clade_status status = check_agreement(team);
@@ -156,47 +204,21 @@ clade_status clade_team_go_on(clade_team *team) {
     return CLADE_OK;
 }
 
-/* ---- coming back ---- */
+/* ---- between steps ---- */
 
-/* Opens MEMBER's device anew, with the states of the others. */
-static clade_status reopen(clade_team *team, clade_member *member) {
-    clade_device *again;
-    if (member->has_thread) clade_thread_join(&member->thread);
-    member->has_thread = false;
-    clade_status status = clade_device_reopen(member->given, &again);
-    if (status != CLADE_OK) return status;
-    member->device = again;
-    status = clade_member_open(member);
-    return status == CLADE_OK ? clade_team_copy_states(team, member) : status;
-}
-
-static clade_status let_back_in(clade_team *team, clade_member *member) {
-    const size_t index = member->index;
-    clade_status status = reopen(team, member);
-    if (status != CLADE_OK) {
-        member->losses++;
-        clade_log(team->context, CLADE_LOG_WARNING, "device %zu, %s, stays away: %s", index, member->device->name,
-                  clade_error_here(team->context));
-        clade_member_close(member);
-        return CLADE_OK;
-    }
+bool clade_team_pass_on(clade_team *team, clade_status status) {
+    char reason[REASON];
+    bool passed = false;
+    if (!team->group || team->options.carry || (status != CLADE_ERROR_DEVICE && status != CLADE_ERROR_MEMORY))
+        return false;
+    snprintf(reason, sizeof reason, "%s", clade_error_here(team->context));
     clade_mutex_lock(&team->lock);
-    member->state = CLADE_MEMBER_LIVES;
-    member->failed = false;
-    member->sent = member->received = team->pushed;
-    status = clade_team_form(team);
-    clade_mutex_unlock(&team->lock);
-    if (status == CLADE_OK && clade_member_lives(member)) status = clade_member_start(member);
-    if (status == CLADE_OK && clade_member_lives(member))
-        clade_log(team->context, CLADE_LOG_WARNING, "device %zu, %s, is back", index, member->device->name);
-    return status;
-}
-
-clade_status clade_team_epoch(clade_team *team) {
-    clade_status status = CLADE_OK;
-    for (size_t i = 0; i < team->count && status == CLADE_OK; i++) {
-        clade_member *member = team->members[i];
-        if (member->state == CLADE_MEMBER_LOST && member->losses <= MOST_RETURNS) status = let_back_in(team, member);
+    clade_member *first = clade_team_first(team);
+    if (clade_team_living(team) == 1) wake_all(team, first);
+    if (clade_team_living(team) > 1) {
+        clade_team_drop(team, first, reason);
+        passed = !team->loader || clade_team_form(team) == CLADE_OK;
     }
-    return status;
+    clade_mutex_unlock(&team->lock);
+    return passed;
 }

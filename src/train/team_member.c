@@ -9,19 +9,28 @@ bool clade_member_lives(const clade_member *member) {
     return member->state == CLADE_MEMBER_LIVES;
 }
 
+bool clade_member_rests(const clade_member *member) {
+    return member->state == CLADE_MEMBER_RESTS;
+}
+
 /* ---- life ---- */
 
 clade_status clade_member_open(clade_member *member) {
     clade_team *team = member->team;
     clade_status status = team->group ? clade_device_join(member->device, team->group, member->index) : CLADE_OK;
     if (status == CLADE_OK)
-        status = clade_session_new(member->device, team->options.graph, team->options.seed, &member->session);
+        status = team->options.split_layers
+                     ? clade_team_open_layers(team, &member->session)
+                     : clade_session_new(member->device, team->options.graph, team->options.seed, &member->session);
     if (status == CLADE_OK && team->options.sync_batch_norm) clade_session_sync_batch_norm(member->session);
     return status;
 }
 
 void clade_member_close(clade_member *member) {
+    const clade_team_options *options = &member->team->options;
     if (member->busy || member->draining) return; /* a driver's call that does not return still uses all of it */
+    if (member == member->team->keeper) return;
+    if (member->session && options->leaves) options->leaves(options->leaves_user, member->session);
     clade_pipeline_free(member->pipeline);
     clade_session_free(member->session);
     member->pipeline = NULL;
@@ -30,6 +39,26 @@ void clade_member_close(clade_member *member) {
     if (member->team->group) clade_device_join(member->device, NULL, 0);
     if (member->device != member->given) clade_device_close(member->device);
     member->device = member->given;
+}
+
+/* ---- states ---- */
+
+clade_status clade_member_read_states(clade_member *member, float **states) {
+    clade_context *context = member->team->context;
+    const size_t count = (size_t)clade_session_state_floats(member->session);
+    *states = clade_allocate(context, count + 1, sizeof **states);
+    if (!*states) return clade_fail_memory(context, count * sizeof **states, "the states of another device");
+    clade_status status = clade_device_settle(member->device); /* what comes now may wait inside OpenCL, without end */
+    if (status == CLADE_OK) status = clade_session_save_states(member->session, *states);
+    if (status == CLADE_OK) return status;
+    clade_free(context, *states);
+    *states = NULL;
+    return status;
+}
+
+clade_status clade_member_write_states(clade_member *member, const float *states) {
+    clade_status status = clade_device_settle(member->device);
+    return status == CLADE_OK ? clade_session_load_states(member->session, states) : status;
 }
 
 /* ---- outcomes ---- */
@@ -145,7 +174,8 @@ static void take_step(clade_member *member) {
         member->idle = 0;
         member->measured = 0;
     }
-    member->busy = true;
+    member->busy = member->stepping = true;
+    member->sums = clade_group_sums(team->group, member->index);
     clade_mutex_unlock(&team->lock);
     const clade_status status = clade_member_send(member, &job);
     clade_mutex_lock(&team->lock);
@@ -154,6 +184,8 @@ static void take_step(clade_member *member) {
         halt(member);
         return;
     }
+    member->stepping = false;
+    member->sums_of_step = clade_group_sums(team->group, member->index) - member->sums;
     member->sent++;
     member->measured++;
     clade_condition_signal_all(&team->changed);
@@ -181,8 +213,8 @@ static void *work(void *argument) {
     clade_member *member = argument;
     clade_team *team = member->team;
     clade_mutex_lock(&team->lock);
-    while (!team->stopping && clade_member_lives(member)) {
-        if (!team->halted && member->sent < team->pushed)
+    while (!team->stopping && (clade_member_lives(member) || clade_member_rests(member))) {
+        if (clade_member_lives(member) && !team->halted && member->sent < team->pushed)
             take_step(member);
         else if (member->draining)
             drain(member);

@@ -30,10 +30,29 @@ static clade_status check_shares(clade_context *context, const clade_train_optio
     return clade_fail(context, CLADE_ERROR_ARGUMENT, "device_seconds %g: must be at least 0", options->device_seconds);
 }
 
+static clade_status check_layers(clade_context *context, const clade_train_options *options) {
+    if (options->device_count < 2 || options->device_count > CLADE_MAX_TRAIN_DEVICES)
+        return clade_fail(context, CLADE_ERROR_ARGUMENT,
+                          "the layers are to be split over %zu devices: 2 to %d can be named", options->device_count,
+                          CLADE_MAX_TRAIN_DEVICES);
+    if (options->device_shares || options->ranks)
+        return clade_fail(context, CLADE_ERROR_ARGUMENT,
+                          "devices that share the layers take every sample, in one process: no shares, no other ranks");
+    if (clade_optimizer_searches(options->optimizer))
+        return clade_fail(context, CLADE_ERROR_UNSUPPORTED,
+                          "%s passes over a batch several times, on one device: name a single one, not %zu",
+                          clade_optimizer_name(options->optimizer), options->device_count);
+    if (options->micro_batches < 0)
+        return clade_fail(context, CLADE_ERROR_ARGUMENT, "%" PRId64 " micro-batches: at least 1",
+                          options->micro_batches);
+    return check_handles(context, options);
+}
+
 clade_status clade_trainer_check_devices(clade_context *context, const clade_train_options *options) {
     const size_t count = options->device_count;
     if (count < 1 || !options->devices)
         return clade_fail(context, CLADE_ERROR_ARGUMENT, "training needs a device in options.devices");
+    if (options->split_layers) return check_layers(context, options);
     if (count > CLADE_MAX_TRAIN_DEVICES || (int64_t)count > options->batch)
         return clade_fail(context, CLADE_ERROR_ARGUMENT,
                           "%zu devices for batches of %" PRId64 ": at most %d, and a sample for each at least", count,
@@ -48,6 +67,15 @@ clade_status clade_trainer_check_devices(clade_context *context, const clade_tra
 }
 
 /* ---- the team ---- */
+
+/* The validation goes with the session that it measures. */
+static void leave(void *user, clade_session *session) {
+    clade_trainer *trainer = user;
+    if (trainer->validated != session) return;
+    clade_measure_free(trainer->validation);
+    trainer->validation = NULL;
+    trainer->validated = NULL;
+}
 
 /* This rank's part of a batch of COUNT samples, as the loader takes it. */
 static int64_t own_samples(const clade_trainer *trainer, int64_t count) {
@@ -69,9 +97,14 @@ clade_status clade_trainer_open_team(clade_trainer *trainer) {
                                       .only_rest = samples < options->batch,
                                       .carry = trainer->ranks ? clade_ranks_carry : NULL,
                                       .carry_user = trainer->ranks,
+                                      .leaves = leave,
+                                      .leaves_user = trainer,
                                       .weights = options->device_shares,
                                       .limit = options->device_seconds,
-                                      .sync_batch_norm = options->sync_batch_norm };
+                                      .sync_batch_norm = options->sync_batch_norm,
+                                      .split_layers = options->split_layers,
+                                      .micro_batches = options->micro_batches,
+                                      .split_at = options->split_at };
     clade_status status = clade_team_new(trainer->context, &team, &trainer->team);
     return status == CLADE_OK ? clade_trainer_measure(trainer) : status;
 }

@@ -19,7 +19,7 @@ shows '^  train ' 'Exit status'
 works --version
 shows '^clade [0-9]+\.[0-9]+\.[0-9]+$'
 
-fails 2 'one word too many: x' devices x
+fails 2 'one word too many: x' devices mlp x
 fails 2 'wants MODEL' train
 fails 2 'wants --data' train lenet
 fails 2 'unknown model "nope"; the models are .*mlp.*lenet' train nope --data digits

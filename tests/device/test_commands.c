@@ -250,9 +250,9 @@ static void assert_times(fixture *f) {
 static void test_times_come_from_a_clock_with_and_without_profiling(void **state) {
     fixture *f = *state;
     fixture profiling = { .context = f->context };
-    size_t index = 0;
-    assert_ok(f->context, clade_device_choose(f->context, NULL, &index, NULL));
-    assert_ok(f->context, clade_device_open_profiling(f->context, index, &profiling.device));
+    clade_device_pick pick = { .parts = 1 };
+    assert_ok(f->context, clade_device_choose(f->context, NULL, &pick.index, NULL));
+    assert_ok(f->context, clade_device_open_profiling(f->context, &pick, &profiling.device));
     assert_times(f);
     assert_times(&profiling);
     clade_device_close(profiling.device);

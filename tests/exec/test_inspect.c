@@ -160,9 +160,9 @@ typedef struct step {
 
 static void open_step(clade_context *context, step *s) {
     *s = (step){ .graph = clade_graph_new(context) };
-    size_t index = 0;
-    assert_int_equal(clade_device_choose(context, NULL, &index, NULL), CLADE_OK);
-    assert_int_equal(clade_device_open_profiled(context, index, &s->device), CLADE_OK);
+    clade_device_pick pick = { .parts = 1 };
+    assert_int_equal(clade_device_choose(context, NULL, &pick.index, NULL), CLADE_OK);
+    assert_int_equal(clade_device_open_profiled(context, &pick, &s->device), CLADE_OK);
     clade_value image = clade_input(s->graph, "image", CLADE_F32, clade_shape(CLADE_BATCH, 1, 6, 6));
     clade_value label = clade_input(s->graph, "label", CLADE_I32, clade_shape(CLADE_BATCH));
     clade_value x = clade_relu(clade_dense(image, .units = 5, .name = "one"));

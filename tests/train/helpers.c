@@ -6,18 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void keep_warning(void *user, clade_log_level level, const char *line) {
+static void keep(void *user, clade_log_level level, const char *line) {
     fixture *f = user;
+    if (level == CLADE_LOG_DEBUG) {
+        if (f->traced) f->traced(f->traced_user, line);
+        return;
+    }
     size_t used = strlen(f->log);
-    if (level == CLADE_LOG_WARNING) snprintf(f->log + used, sizeof f->log - used, "%s\n", line);
+    snprintf(f->log + used, sizeof f->log - used, "%s\n", line);
 }
 
 int set_up(void **state) {
     fixture *f = calloc(1, sizeof *f);
     size_t index = 0;
     assert_non_null(f);
-    f->context = clade_context_new(
-        &(clade_context_options){ .size = sizeof(clade_context_options), .log = keep_warning, .user = f });
+    f->context =
+        clade_context_new(&(clade_context_options){ .size = sizeof(clade_context_options), .log = keep, .user = f });
     assert_non_null(f->context);
     assert_good(f->context, clade_device_choose(f->context, NULL, &index, NULL));
     assert_good(f->context, clade_device_open(f->context, index, &f->device));

@@ -14,7 +14,9 @@ typedef struct fixture {
     clade_device *device;
     clade_dataset *train, *test;
     scratch_folder scratch;
-    char log[4096]; /* every warning so far, a line each */
+    char log[4096];                               /* every warning and word so far, a line each */
+    void (*traced)(void *user, const char *line); /* gets every line of a trace; NULL: they are dropped */
+    void *traced_user;
 } fixture;
 
 int set_up(void **state); /* *state: a fixture */

@@ -55,3 +55,9 @@ value() {
 at_least() {
     awk -v a="$1" -v b="$2" 'BEGIN { exit !(a >= b) }' || die "$1 is below $2"
 }
+
+# near A B SHARE: A is B but for SHARE of it.
+near() {
+    awk -v a="$1" -v b="$2" -v share="$3" 'BEGIN { d = a - b; exit !(d * d <= share * share * b * b) }' ||
+        die "$1 is not near $2"
+}
