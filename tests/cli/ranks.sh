@@ -56,6 +56,15 @@ weights=$(value weights_sha256)
 ranks 3 $run --out again
 [ "$(value weights_sha256)" = "$weights" ] || die "3 ranks again: other bits"
 
+# Ranks with unlike devices are measured, and take parts by their speeds: the numbers are the same.
+status=0
+# shellcheck disable=SC2086
+mpirun -n 1 -x POCL_DEVICES=pthread "$CLADE" $run --out unlike : -n 1 -x POCL_DEVICES=basic "$CLADE" $run --out unlike \
+    > out.txt 2> all.txt < /dev/null || status=$?
+[ $status -eq 0 ] || die "unlike ranks: exit $status: $(cat all.txt)"
+near "$(value train_loss)" "$loss" "loss of unlike ranks"
+near "$(value val_loss)" "$test" "test loss of unlike ranks"
+
 # A folder for all when none is named.
 # shellcheck disable=SC2086
 ranks 2 $run
