@@ -3,13 +3,9 @@
 #ifndef PADDED_COPY_H
 #define PADDED_COPY_H
 
+#include "always_inline.h"
 #include "loose.h"
 #include "transpose.h"
-
-/* Calls would move everything out of the registers. No pointer is `restrict`: Oclgrind 21.10 does not know what becomes
- * of that where a call is always inlined. */
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("unroll")
 
 INLINE void zero_row(__local float *to, int count) {
     for (int i = 0; i < count; i += 16) LOCAL_16(to + i) = (float16)(0.0f);

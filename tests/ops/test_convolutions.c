@@ -115,7 +115,7 @@ enum { N = CLADE_BATCH, BATCH = 2 };
         }                                                                                                              \
     }
 
-static const expectation expectations[] = {
+static const expectation over_one_or_two_axes[] = {
     { "conv1d: everything", line, DIMS(N, 4, 19), DIMS(6, 2, 3), DIMS(N, 6, 8), { -170, -143, -290 } },
     { "conv1d: valid", line_valid, DIMS(N, 3, 10), DIMS(4, 3, 4), DIMS(N, 4, 7), { 407, 595, 243 } },
     { "conv1d: same", line_same, DIMS(N, 3, 11), DIMS(4, 3, 4), DIMS(N, 4, 4), { 771, 143, -34 } },
@@ -126,6 +126,9 @@ static const expectation expectations[] = {
     { "conv2d: same", plane_same, DIMS(N, 3, 8, 9), DIMS(4, 3, 3, 4), DIMS(N, 4, 4, 9), { -2199, 289, -916 } },
     { "conv2d: causal", plane_causal, DIMS(N, 3, 8, 9), DIMS(4, 3, 3, 3), DIMS(N, 4, 8, 9), { 77, -868, 2816 } },
     { "conv2d: full, flipped", plane_true, DIMS(1, 2, 4, 5), DIMS(3, 2, 2, 3), DIMS(1, 3, 5, 7), { 345, 403, 176 } },
+};
+
+static const expectation over_three_axes[] = {
     { "conv3d: everything",
       volume,
       DIMS(N, 3, 6, 7, 8),
@@ -180,6 +183,9 @@ static const expectation expectations[] = {
       DIMS(3, 2, 3, 3, 3),
       DIMS(1, 3, 4, 5, 6),
       { 1423, -994, -813 } },
+};
+
+static const expectation transposed[] = {
     { "conv_transpose1d: everything", spread_line, DIMS(N, 4, 7), DIMS(4, 3, 3), DIMS(N, 6, 20), { -307, 158, -55 } },
     { "conv_transpose1d: output padding",
       spread_more,
@@ -224,6 +230,9 @@ static const expectation expectations[] = {
       DIMS(4, 3, 3, 1, 1),
       DIMS(N, 3, 7, 4, 5),
       { 1389, 39, 99 } },
+};
+
+static const expectation of_columns_and_products[] = {
     { "locally connected", local, DIMS(N, 3, 6, 5), DIMS(15, 18, 5), DIMS(N, 5, 3, 5), { -193, -489, 106 } },
     { "unfold", unfolded, DIMS(N, 3, 6, 5), DIMS(1), DIMS(N, 18, 15), { 135, -106, 0 } },
     { "fold", folded, DIMS(N, 18, 15), DIMS(1), DIMS(N, 3, 6, 5), { -213, -62, 0 } },
@@ -248,6 +257,7 @@ static float *new_array(int64_t count) {
     return data;
 }
 
+/* Result and gradients, in this order. */
 static void check(fixture *f, const expectation *e) {
     clade_graph *graph = clade_graph_new(f->context);
     clade_value sources[2] = { clade_input(graph, "x", CLADE_F32, e->x), clade_input(graph, "w", CLADE_F32, e->w) };
@@ -290,11 +300,15 @@ static void check(fixture *f, const expectation *e) {
     clade_graph_free(graph);
 }
 
-static void test_results_and_gradients_are_those_of_pytorch(void **state) {
-    for (size_t i = 0; i < sizeof expectations / sizeof expectations[0]; i++) {
-        check(*state, &expectations[i]);
+#define TEST_ALL(NAME, TABLE)                                                                                          \
+    static void NAME(void **state) {                                                                                   \
+        for (size_t i = 0; i < sizeof TABLE / sizeof TABLE[0]; i++)                                                    \
+            check(*state, &TABLE[i]);                                                                                  \
     }
-}
+TEST_ALL(test_over_one_or_two_axes_as_pytorch, over_one_or_two_axes)
+TEST_ALL(test_over_three_axes_as_pytorch, over_three_axes)
+TEST_ALL(test_transposed_as_pytorch, transposed)
+TEST_ALL(test_columns_and_products_as_pytorch, of_columns_and_products)
 
 /* ---- the layers ---- */
 
@@ -440,8 +454,10 @@ static void test_faulty_products_say_what_was_expected(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_results_and_gradients_are_those_of_pytorch, open_graph_fixture,
-                                        close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_over_one_or_two_axes_as_pytorch, open_graph_fixture, close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_over_three_axes_as_pytorch, open_graph_fixture, close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_transposed_as_pytorch, open_graph_fixture, close_graph_fixture),
+        cmocka_unit_test_setup_teardown(test_columns_and_products_as_pytorch, open_graph_fixture, close_graph_fixture),
         cmocka_unit_test_setup_teardown(test_layers_own_weights_and_bias, open_graph_fixture, close_graph_fixture),
         cmocka_unit_test_setup_teardown(test_locally_connected_has_a_kernel_and_a_bias_for_each_pixel,
                                         open_graph_fixture, close_graph_fixture),

@@ -233,6 +233,20 @@ static void gradient_filter_gradient(clade_tape *tape, const clade_node *node, c
     DO("depthwise with dilation down wide rows", 1, 2, 1, 1, 8, 20, 8, 20, 3, 3, 1, 1, 2, 1, 2, 1, 2, 1)               \
     DO("depthwise with stride 2 and dilation down wide rows", 1, 2, 1, 1, 9, 64, 5, 32, 3, 3, 2, 2, 2, 1, 2, 1, 2, 1)  \
     DO("depthwise 5 x 4 with dilation", 2, 3, 1, 1, 12, 33, 8, 31, 5, 4, 1, 1, 2, 1, 2, 3, 2, 2)                       \
+    DO("depthwise over rows of 18", 1, 2, 1, 1, 5, 18, 5, 18, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                            \
+    DO("depthwise, padding beyond the kernel", 1, 2, 1, 1, 4, 5, 8, 9, 3, 3, 1, 1, 3, 3, 3, 3, 1, 1)                   \
+    DO("depthwise, many short planes", 7, 10, 1, 1, 3, 4, 3, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                          \
+    DO("depthwise, three filters to a channel of short rows", 1, 3, 1, 3, 6, 5, 6, 5, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)    \
+    DO("depthwise 5 x 5, an odd number of short planes", 1, 3, 1, 1, 7, 7, 7, 7, 5, 5, 1, 1, 2, 2, 2, 2, 1, 1)         \
+    DO("depthwise 5 x 5 with stride 2", 1, 3, 1, 1, 13, 40, 7, 20, 5, 5, 2, 2, 2, 2, 2, 2, 1, 1)                       \
+    DO("depthwise 5 x 5 with stride 2 to short rows", 3, 3, 1, 1, 14, 14, 7, 7, 5, 5, 2, 2, 2, 2, 2, 2, 1, 1)          \
+    DO("depthwise 7 x 7", 1, 2, 1, 1, 9, 17, 9, 17, 7, 7, 1, 1, 3, 3, 3, 3, 1, 1)                                      \
+    DO("depthwise 7 x 7 with stride 2 and no padding", 1, 2, 1, 2, 15, 47, 5, 21, 7, 7, 2, 2, 0, 0, 0, 0, 1, 1)        \
+    DO("groups of three channels and filters", 3, 4, 3, 3, 9, 19, 9, 19, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                 \
+    DO("groups of two channels and five filters, stride 2", 2, 3, 2, 5, 9, 40, 5, 20, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1)    \
+    DO("patches of 2 x 2", 2, 1, 5, 9, 6, 40, 3, 20, 2, 2, 2, 2, 0, 0, 0, 0, 1, 1)                                     \
+    DO("patches of 3 x 4 in two groups", 2, 2, 3, 5, 9, 20, 3, 5, 3, 4, 3, 4, 0, 0, 0, 0, 1, 1)                        \
+    DO("the kernel covers the image, one image", 1, 1, 5, 70, 4, 4, 1, 1, 4, 4, 1, 1, 0, 0, 0, 0, 1, 1)                \
     DO("an image cut into blocks of rows", 1, 1, 1, 2, 41, 37, 41, 37, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)                   \
     DO("an image cut into blocks of columns", 1, 1, 1, 1, 3, 2800, 3, 2800, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1)              \
     DO("3 x 3 with unequal padding", 2, 1, 17, 9, 9, 11, 10, 11, 3, 3, 1, 1, 2, 0, 1, 2, 1, 1)                         \
@@ -308,12 +322,40 @@ static void gradient_filter_gradient(clade_tape *tape, const clade_node *node, c
                   IMAGES(2, 9, 12, 10), .bias = true, .residual = true, .relu = true, .mask = true),                   \
         TAIL_CASE("a whole tail, depthwise", 2, 6, 1, 1, 9, 17, 3, 3, 3, CHANNELS(6), IMAGES(2, 6, 9, 17),             \
                   IMAGES(2, 6, 9, 17), .bias = true, .residual = true, .relu = true, .mask = true),                    \
+        TAIL_CASE("a whole tail, depthwise over short rows", 1, 5, 1, 1, 6, 7, 5, 5, 3, CHANNELS(5),                   \
+                  IMAGES(1, 5, 6, 7), IMAGES(1, 5, 6, 7), .bias = true, .residual = true, .relu = true, .mask = true), \
         TAIL_CASE("bias of planes of one pixel", 5, 1, 18, 18, 1, 1, 3, 3, 1, CHANNELS(18), NOTHING, NOTHING,          \
                   .bias = true),
 
-static const clade_case forward_cases[] = { GEOMETRIES(FORWARD) TAILS{ .name = NULL } };
+/* Of a kernel that covers its image of C x 4 x 4; a bias has a number for each filter. */
+#define WHOLE(...)                                                                                                     \
+    &(const attributes) {                                                                                              \
+        .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1, .image = { 4, 4 }, .tail = { __VA_ARGS__ }              \
+    }
+
+static const clade_case forward_cases[] = {
+    GEOMETRIES(FORWARD) TAILS{
+        .name = "a whole tail, the kernel covers the image",
+        .in = { { 4, { 3, 5, 4, 4 } }, { 4, { 18, 5, 4, 4 } }, CHANNELS(18), IMAGES(3, 18, 1, 1), IMAGES(3, 18, 1, 1) },
+        .input_count = 5,
+        .attributes = WHOLE(.bias = true, .residual = true, .relu = true, .mask = true),
+    },
+    { .name = NULL },
+};
 static const clade_case data_gradient_cases[] = {
     GEOMETRIES(DATA_GRADIENT) TAILS{
+        .name = "a tail without bias, the kernel covers the image",
+        .in = { { 4, { 6, 18, 1, 1 } }, { 4, { 18, 5, 4, 4 } }, IMAGES(6, 5, 4, 4), IMAGES(6, 5, 4, 4) },
+        .input_count = 4,
+        .attributes = WHOLE(.residual = true, .relu = true, .mask = true),
+    },
+    {
+        .name = "bias and ReLU, the kernel covers the image",
+        .in = { { 4, { 6, 18, 1, 1 } }, { 4, { 18, 5, 4, 4 } }, CHANNELS(5) },
+        .input_count = 3,
+        .attributes = WHOLE(.bias = true, .relu = true),
+    },
+    {
         .name = "a whole tail, stride 2",
         .in = { { 4, { 2, 17, 5, 20 } },
                 { 4, { 17, 9, 3, 3 } },
@@ -345,20 +387,15 @@ static const clade_implementation *const implementations[] = {
     &clade_conv2d_depthwise,
     &clade_conv2d_depthwise_pixels,
     &clade_conv2d_fft,
+    &clade_conv2d_product,
+    &clade_conv2d_groups,
     NULL,
 };
 
 static const clade_implementation *const filter_implementations[] = {
-    &clade_conv2d_clblast,
-    &clade_conv2d_direct,
-    &clade_conv2d_implicit,
-    &clade_conv2d_pixels,
-    &clade_conv2d_pointwise,
-    &clade_conv2d_depthwise,
-    &clade_conv2d_depthwise_pixels,
-    &clade_conv2d_winograd_filter,
-    &clade_conv2d_fft,
-    NULL,
+    &clade_conv2d_clblast,   &clade_conv2d_direct,    &clade_conv2d_implicit,         &clade_conv2d_pixels,
+    &clade_conv2d_pointwise, &clade_conv2d_depthwise, &clade_conv2d_depthwise_pixels, &clade_conv2d_winograd_filter,
+    &clade_conv2d_fft,       &clade_conv2d_product,   &clade_conv2d_groups,           NULL,
 };
 
 #define ROW(NAME, ONNX, SCHEMA, WHAT, TAIL, IMPLEMENTATIONS)                                                           \

@@ -1,6 +1,7 @@
-/* Depthwise convolution, one channel to a group, and its gradients: `depthwise` for CPU-like devices, whole rows
- * (kernels/conv_depthwise.cl); `depthwise_pixels` for GPU-like ones, a work-item for each result
- * (kernels/conv_depthwise_pixels.cl). How the work is cut depends on the sizes and the device's limits alone. */
+/* Depthwise convolution, one channel to a group, by any kernel, and its gradients: `depthwise` for CPU-like devices, whole
+ * rows (kernels/conv_depthwise.cl; conv2d_groups.c has the usual kernels); `depthwise_pixels` for GPU-like ones, a
+ * work-item for each result (kernels/conv_depthwise_pixels.cl). How the work is cut depends on the sizes and the
+ * device's limits alone. */
 #include "ops/convolution/convolution.h"
 #include "ops/matmul/tiles.h"
 

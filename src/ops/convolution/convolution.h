@@ -45,6 +45,8 @@ extern const clade_implementation clade_conv2d_pointwise;       /* CPU-like devi
 extern const clade_implementation clade_conv2d_winograd;        /* CPU-like devices: F(4 x 4, 3 x 3), F(2 x 2, 5 x 5) */
 extern const clade_implementation clade_conv2d_winograd_filter; /* 3 x 3 for the filter gradient */
 extern const clade_implementation clade_conv2d_fft;             /* Fourier transforms: large kernels, stride 1 */
+extern const clade_implementation clade_conv2d_product;         /* CPU-like devices: kernels that cover their image */
+extern const clade_implementation clade_conv2d_groups;          /* the same: groups of few channels and filters */
 
 /* ---- their launches in the making ---- */
 

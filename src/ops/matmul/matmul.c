@@ -196,6 +196,7 @@ static const clade_case cases[] = {
     CASE("long K, split, B transposed", 5, 2049, 35, 2049, false, true),
     CASE("deeper than a panel, A transposed", 523, 12, 523, 40, true, false),
     CASE("over a work-item's block", 300, 20, 20, 290, false, false),
+    CASE("short K, several blocks of rows", 2100, 9, 9, 40, false, false),
     TAIL_CASE("bias and ReLU", 13, 37, 19, 1, CHANNELS(37), NOTHING, NOTHING, .bias = true, .relu = true),
     TAIL_CASE("a whole tail of two rows", 2, 35, 49, 3, CHANNELS(35), MATRIX(2, 35), MATRIX(2, 35), .bias = true,
               .residual = true, .relu = true, .mask = true),

@@ -41,20 +41,7 @@ static clade_status record(const clade_site *site, clade_commands *commands, boo
     return clade_draws_launch(site, commands, "bernoulli.cl", vectors, a->name_hash, NULL, 0);
 }
 
-static clade_status record_block_vectors(const clade_site *site, clade_commands *commands) {
-    return record(site, commands, true);
-}
-
-static clade_status record_blocks(const clade_site *site, clade_commands *commands) {
-    return record(site, commands, false);
-}
-
-static const clade_implementation *const implementations[] = {
-    &(const clade_implementation){
-        .name = "block_vectors", .suitability = clade_suits_cpus, .record = record_block_vectors },
-    &(const clade_implementation){ .name = "blocks", .suitability = clade_suits_others, .record = record_blocks },
-    NULL,
-};
+CLADE_DRAWS_IMPLEMENTATIONS(record)
 
 static const clade_case cases[] = {
     { .name = "odd size",

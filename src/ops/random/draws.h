@@ -20,4 +20,19 @@ clade_argument clade_bits_argument(uint32_t bits);
 clade_status clade_draws_launch(const clade_site *site, clade_commands *commands, const char *file, bool vectors,
                                 int64_t name_hash, const clade_argument further[], size_t further_count);
 
+/* `implementations` of a row: both kernels, by RECORD(site, commands, vectors), which launches one of them. */
+#define CLADE_DRAWS_IMPLEMENTATIONS(RECORD)                                                                            \
+    static clade_status record_block_vectors(const clade_site *site, clade_commands *commands) {                       \
+        return RECORD(site, commands, true);                                                                           \
+    }                                                                                                                  \
+    static clade_status record_blocks(const clade_site *site, clade_commands *commands) {                              \
+        return RECORD(site, commands, false);                                                                          \
+    }                                                                                                                  \
+    static const clade_implementation *const implementations[] = {                                                     \
+        &(const clade_implementation){                                                                                 \
+            .name = "block_vectors", .suitability = clade_suits_cpus, .record = record_block_vectors },                \
+        &(const clade_implementation){ .name = "blocks", .suitability = clade_suits_others, .record = record_blocks }, \
+        NULL,                                                                                                          \
+    };
+
 #endif
