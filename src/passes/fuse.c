@@ -71,7 +71,8 @@ static bool prepare(fusion *f, const clade_value *targets, size_t target_count, 
 /* ---- growing groups ---- */
 
 /* Whether group A is reached from group B by a path through some third group: joining them would make a cycle. Groups
- * that end before A begins cannot lie on it. */
+ * that end before A begins are not looked into, though one of them may read a group that begins before and ends later:
+ * order_groups() sees to that. */
 static bool reached_through_others(fusion *f, uint32_t a, uint32_t b) {
     uint32_t depth = 0;
     f->stack[depth++] = b;
@@ -153,8 +154,20 @@ typedef struct ordering {
     uint32_t *state; /* by representative: 0 not met, 1 open, 2 placed */
 } ordering;
 
-/* Places group G after the groups it reads, depth first without recursion: networks are thousands of nodes deep. */
-static void place_group(fusion *f, ordering *o, uint32_t g) {
+/* A group of several members on the cycle that ends where the stack does, and begins at group FIRST. */
+static uint32_t group_on_cycle(const fusion *f, const ordering *o, uint32_t first, uint32_t depth) {
+    while (depth > 0) {
+        const uint32_t g = f->stack[--depth];
+        if (o->state[g] != 1) continue; /* it only waits */
+        if (f->next[g] != UINT32_MAX) return g;
+        if (g == first) break;
+    }
+    return UINT32_MAX;
+}
+
+/* Places group G after the groups it reads, depth first without recursion: networks are thousands of nodes deep. Returns
+ * UINT32_MAX, or a group that has to be split, as groups cannot all be made at once. */
+static uint32_t place_group(fusion *f, ordering *o, uint32_t g) {
     uint32_t depth = 0;
     f->stack[depth++] = g;
     while (depth > 0) {
@@ -170,6 +183,7 @@ static void place_group(fusion *f, ordering *o, uint32_t g) {
             const clade_node *node = f->from->nodes[m];
             for (uint32_t i = 0; i < node->input_count; i++) {
                 uint32_t source = f->group[node->inputs[i].node];
+                if (source != top && o->state[source] == 1) return group_on_cycle(f, o, source, depth);
                 if (source == top || o->state[source] != 0) continue;
                 f->stack[depth++] = source;
                 ready = false;
@@ -180,6 +194,16 @@ static void place_group(fusion *f, ordering *o, uint32_t g) {
         o->state[top] = 2;
         for (uint32_t m = top; m != UINT32_MAX; m = f->next[m])
             o->order[o->count++] = m;
+    }
+    return UINT32_MAX;
+}
+
+/* Every member of group G by itself again. */
+static void split(fusion *f, uint32_t g) {
+    for (uint32_t m = g, next; m != UINT32_MAX; m = next) {
+        next = f->next[m];
+        f->group[m] = f->last[m] = m;
+        f->next[m] = UINT32_MAX;
     }
 }
 
@@ -315,6 +339,20 @@ static bool dissolves(const fusion *f, uint32_t i) {
     return is_constant(f->from->nodes[i]) && !f->leaves[i] && f->uses[i] == 0;
 }
 
+/* Growing looks only as far as is quick (reached_through_others()): where groups wait for each other all the same, one of
+ * them is given up. */
+static void order_groups(fusion *f, ordering *o) {
+    for (uint32_t waits = 0; waits != UINT32_MAX;) {
+        waits = UINT32_MAX;
+        o->count = 0;
+        memset(o->state, 0, (f->count + 1) * sizeof *o->state);
+        count_uses(f);
+        for (uint32_t i = 0; i < f->count && waits == UINT32_MAX; i++)
+            if (f->needed[i] && f->last[f->group[i]] == i && !dissolves(f, i)) waits = place_group(f, o, f->group[i]);
+        if (waits != UINT32_MAX) split(f, waits);
+    }
+}
+
 clade_graph *clade_pass_fuse(const clade_graph *graph, clade_value *targets, size_t count, bool updates,
                              clade_rewrite *rewrite) {
     clade_graph *fused = NULL;
@@ -326,9 +364,7 @@ clade_graph *clade_pass_fuse(const clade_graph *graph, clade_value *targets, siz
     if (good && o.order && o.state) {
         for (uint32_t i = 0; i < f.count; i++)
             if (f.needed[i] && is_pointwise(graph->nodes[i])) grow(&f, i);
-        count_uses(&f);
-        for (uint32_t i = 0; i < f.count; i++)
-            if (f.needed[i] && f.last[f.group[i]] == i && !dissolves(&f, i)) place_group(&f, &o, f.group[i]);
+        order_groups(&f, &o);
         size_t kept = 0;
         for (size_t i = 0; i < o.count; i++)
             if (!dissolves(&f, o.order[i])) o.order[kept++] = o.order[i];

@@ -40,6 +40,25 @@ static void test_fusion_makes_no_cycle(void **state) {
     clade_graph_free(g);
 }
 
+static clade_graph *fuse_all(const clade_graph *graph, clade_value *targets, size_t count) {
+    return clade_pass_fuse(graph, targets, count, false, NULL);
+}
+
+/* |x| and |x| n are one kernel, which reads n; n and n + sum another, which waits for the first by the sum that ends before
+ * n begins: one of the two has to be given up. */
+static void test_kernels_that_wait_for_each_other_are_split(void **state) {
+    clade_graph *g = clade_graph_new(*state);
+    clade_value x = clade_input(g, "x", CLADE_F32, clade_shape(4, 6)), y = clade_input(g, "y", CLADE_F32, CLADE_SCALAR);
+    clade_value size = clade_absolute(x), sum = clade_sum(size, CLADE_ALL_AXES, false), n = clade_negate(y);
+    clade_value targets[2] = { clade_multiply(size, n), CLADE_NO_VALUE };
+    targets[1] = clade_add(n, sum);
+    clade_graph *fused = pass_keeps_values(g, targets, 2, fuse_all);
+    assert_int_equal(count_ops(fused, "sum"), 1);
+    assert_int_equal(count_ops(fused, "fused"), 3);
+    clade_graph_free(fused);
+    clade_graph_free(g);
+}
+
 static void test_values_read_elsewhere_leave_the_kernel(void **state) {
     clade_graph *g = clade_graph_new(*state);
     clade_value x = clade_input(g, "x", CLADE_F32, clade_shape(8, 8));
@@ -172,6 +191,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_chain_becomes_one_kernel),
         cmocka_unit_test(test_fusion_makes_no_cycle),
+        cmocka_unit_test(test_kernels_that_wait_for_each_other_are_split),
         cmocka_unit_test(test_values_read_elsewhere_leave_the_kernel),
         cmocka_unit_test(test_long_chains_are_cut),
         cmocka_unit_test(test_equal_nodes_are_shared),
