@@ -8,6 +8,7 @@
 typedef struct arguments {
     const char *model;
     uint64_t seed;
+    option_pairs sizes;
 } arguments;
 
 /* What is converted: a network, its outputs and its weights. */
@@ -32,9 +33,16 @@ static void free_network(network *n) {
 /* ---- reading ---- */
 
 static outcome read_onnx(const invocation *call, const char *path, network *n) {
-    if (clade_onnx_read(call->context, path, NULL, &n->import) != CLADE_OK ||
+    const arguments *given = call->arguments;
+    open_sizes sizes;
+    const clade_onnx_options options = { .size = sizeof options, .settle = settle_open_sizes, .user = &sizes };
+    outcome result = read_open_sizes(call, &given->sizes, &sizes);
+    if (result != DONE) return result;
+    if (clade_onnx_read(call->context, path, &options, &n->import) != CLADE_OK ||
         clade_onnx_weights(n->import, &n->weights) != CLADE_OK)
         return failed(call);
+    result = check_open_sizes(call, path, &sizes);
+    if (result != DONE) return result;
     n->port_count = clade_onnx_outputs(n->import, &n->ports);
     for (size_t i = 0; i < n->port_count; i++)
         if (!clade_value_valid(n->ports[i].value))
@@ -136,6 +144,7 @@ static const option options[] = {
     { "--model", OPTION_TEXT, offsetof(arguments, model), "MODEL", 0,
       "the model of the zoo that the weights of a .safetensors file are for" },
     { "--seed", OPTION_SEED, offsetof(arguments, seed), "S", 0, "of a model's fresh weights; default 0" },
+    OPTION_SIZES(arguments),
     OPTIONS_END,
 };
 

@@ -74,7 +74,8 @@ static outcome open_both(const invocation *call, clade_network **network, clade_
     if (clade_dataset_open_sized(call->context, given->data, clade_network_model(*network)->image,
                                  training ? data : NULL, training ? NULL : data) != CLADE_OK)
         return failed(call);
-    return DONE;
+    const bool file = ends_in(call->operands[0], ".onnx"); /* which may leave sizes open, and foretell targets */
+    return !file || clade_network_fit(*network, *data) == CLADE_OK ? DONE : failed(call);
 }
 
 static outcome evaluate(const invocation *call, clade_device *device, const clade_network *network,

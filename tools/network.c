@@ -63,6 +63,54 @@ outcome open_network(const invocation *call, const char *name, const input_optio
     return clade_network_open(call->context, name, &options, network) == CLADE_OK ? DONE : failed(call);
 }
 
+/* ---- sizes that a file leaves open ---- */
+
+/* The letters of pair I before its last "=", so that names may have one. */
+static int name_length(const open_sizes *sizes, int i) {
+    return (int)(strrchr(sizes->given->words[i], '=') - sizes->given->words[i]);
+}
+
+outcome read_open_sizes(const invocation *call, const option_pairs *given, open_sizes *sizes) {
+    *sizes = (open_sizes){ .given = given };
+    for (int i = 0; i < given->count; i++) {
+        char *end = NULL;
+        const char *number = given->words[i] + name_length(sizes, i) + 1;
+        sizes->sizes[i] = strtoll(number, &end, 10);
+        if (end == number || *end != '\0' || sizes->sizes[i] < 1 || sizes->sizes[i] > INT32_MAX)
+            return wrong_usage(call->command, "--size wants NAME=N, N at least 1, not \"%.100s\"", given->words[i]);
+    }
+    return DONE;
+}
+
+static bool is_named(const open_sizes *sizes, int i, const char *name) {
+    const int length = name_length(sizes, i);
+    return name != NULL && (int)strlen(name) == length && memcmp(sizes->given->words[i], name, (size_t)length) == 0;
+}
+
+void settle_open_sizes(void *user, const char *input, const char *const *names, clade_dims *dims) {
+    open_sizes *sizes = user;
+    for (int32_t axis = 0; axis < dims->rank; axis++) {
+        char place[512];
+        snprintf(place, sizeof place, "%s:%d", input, (int)axis);
+        if (dims->size[axis] > 0) continue;
+        for (int i = 0; i < sizes->given->count; i++) {
+            if (!is_named(sizes, i, names[axis]) && !is_named(sizes, i, place)) continue;
+            dims->size[axis] = sizes->sizes[i];
+            sizes->used[i] = true;
+        }
+    }
+}
+
+outcome check_open_sizes(const invocation *call, const char *path, const open_sizes *sizes) {
+    for (int i = 0; i < sizes->given->count; i++)
+        if (!sizes->used[i])
+            return failed_because(call, "%s: leaves no size \"%.*s\" open", path, name_length(sizes, i),
+                                  sizes->given->words[i]);
+    return DONE;
+}
+
+/* ---- text ---- */
+
 char *read_lines(const char *path, int64_t *count) {
     enum { MOST = 1 << 20 };
     FILE *file = fopen(path, "rb");

@@ -71,6 +71,19 @@ static outcome open_data(const invocation *call, question *q) {
                                                                                                       : failed(call);
 }
 
+/* What the network's file leaves open of sizes is as the data set, or the first picture, has it. */
+static outcome settle_sizes(const invocation *call, question *q) {
+    int64_t image[3], index = 0;
+    if (!clade_network_is_open(q->network)) return DONE;
+    if (is_index(call->operands[1], &index)) {
+        const outcome result = open_data(call, q);
+        return result != DONE || clade_network_fit(q->network, q->data) == CLADE_OK ? result : failed(call);
+    }
+    if (clade_image_sizes(call->context, call->operands[1], image) != CLADE_OK) return failed(call);
+    if (q->model->image[0] > 0) image[0] = q->model->image[0];
+    return clade_network_size(q->network, image) == CLADE_OK ? DONE : failed(call);
+}
+
 static outcome read_pictures(const invocation *call, question *q, pictures *p) {
     const int64_t *size = q->model->image;
     if (!allocate(p, q->model, call->operand_count - 1)) return failed_because(call, "memory is short for the images");
@@ -213,7 +226,8 @@ static outcome predict(const invocation *call, clade_device *device, question *q
         open_network(call, call->operands[0], &given->input, (clade_network_options){ .trained = true }, &q->network);
     if (result != DONE) return result;
     q->model = clade_network_model(q->network);
-    result = read_names(call, q);
+    result = settle_sizes(call, q);
+    if (result == DONE) result = read_names(call, q);
     if (result == DONE && given->data != NULL) result = open_data(call, q);
     if (result == DONE) result = read_pictures(call, q, p);
     if (result != DONE) return result;

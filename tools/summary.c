@@ -1,6 +1,6 @@
 /* clade summary: the layers of a model, of an ONNX file's network, or one convolution: what they cost, and what they
  * see. */
-#include "command.h"
+#include "network.h"
 #include "report.h"
 
 #include <stdio.h>
@@ -11,6 +11,7 @@ typedef struct arguments {
     bool json, sharing;
     const char *input;
     int64_t batch;
+    option_pairs sizes;
 } arguments;
 
 /* What the table is of. */
@@ -148,13 +149,23 @@ static outcome read_model(const invocation *call, const int64_t *image, subject 
 }
 
 static outcome read_network(const invocation *call, const int64_t *image, subject *of) {
+    const arguments *given = call->arguments;
     clade_onnx_binding binding = { .name = NULL };
+    open_sizes sizes;
     if (image != NULL) binding.dims = clade_shape(CLADE_BATCH, image[0], image[1], image[2]);
-    const clade_onnx_options options = { .size = sizeof options, .bindings = &binding, .binding_count = image != NULL };
+    const clade_onnx_options options = { .size = sizeof options,
+                                         .bindings = &binding,
+                                         .binding_count = image != NULL,
+                                         .settle = settle_open_sizes,
+                                         .user = &sizes };
     const clade_onnx_port *inputs, *outputs;
     of->name = call->operands[0];
     of->title = "a network in an ONNX file";
+    outcome result = read_open_sizes(call, &given->sizes, &sizes);
+    if (result != DONE) return result;
     if (clade_onnx_read(call->context, of->name, &options, &of->network) != CLADE_OK) return failed(call);
+    result = check_open_sizes(call, of->name, &sizes);
+    if (result != DONE) return result;
     if (clade_onnx_outputs(of->network, &outputs) == 0) return failed_because(call, "%s: it has no output", of->name);
     of->scores = outputs[0].value;
     if (clade_onnx_inputs(of->network, &inputs) > 0) of->input = clade_value_dims(inputs[0].value);
@@ -213,6 +224,7 @@ static const option options[] = {
     { "--input", OPTION_TEXT, offsetof(arguments, input), "SHAPE", 0,
       "C,H,W or N,C,H,W of the images; default the model's own" },
     { "--batch", OPTION_INTEGER, offsetof(arguments, batch), "N", 1, "images; default 1" },
+    OPTION_SIZES(arguments),
     { "--sharing", OPTION_FLAG, offsetof(arguments, sharing), NULL, 0,
       "also each convolution's weights if every place had its own, and if it were fully connected" },
     OPTION_JSON(arguments),

@@ -89,6 +89,8 @@ CLADE_API clade_status clade_dataset_shuffle_labels(clade_dataset *dataset, uint
  * width. CLADE_ERROR_INPUT when its size is not the one asked for. */
 CLADE_API clade_status clade_image_load(clade_context *context, const char *path, int64_t channels, int64_t height,
                                         int64_t width, float *out);
+/* The sizes that such a file has of its own: channels (1 or 3 of a picture), height, width. */
+CLADE_API clade_status clade_image_sizes(clade_context *context, const char *path, int64_t image[3]);
 
 /* ---- loader: threads that fill batches ahead ---- */
 

@@ -27,8 +27,8 @@ typedef struct clade_input_scaling {
 } clade_input_scaling;
 
 typedef struct clade_network_options {
-    size_t size;      /* sizeof(clade_network_options) */
-    int64_t image[3]; /* of an ONNX file: channels, height, width, where it leaves them open; zeros: its own */
+    size_t size;                 /* sizeof(clade_network_options) */
+    int64_t image[3];            /* of an ONNX file: channels, height, width; zeros: its own, where open the data's */
     clade_input_scaling scaling; /* of an ONNX file */
     bool fresh;                  /* begin with weights drawn by a run's seed, not with the file's */
     bool trained;                /* NAME is a file or a run: no model of the zoo, which has no weights */
@@ -62,6 +62,13 @@ CLADE_API const char *clade_network_class(const clade_network *network, int64_t 
 /* The checkpoint of a run, the file, or the model's name; and the training steps behind a run's weights. */
 CLADE_API const char *clade_network_path(const clade_network *network);
 CLADE_API int64_t clade_network_step(const clade_network *network);
+
+/* Whether an ONNX file leaves sizes of its images open, and options.image did not give them. Until clade_network_size() or
+ * clade_network_fit() does there are no graph, scores and weights, and the model's image has 0 for what is open. */
+CLADE_API bool clade_network_is_open(const clade_network *network);
+/* Gives an open network the sizes of its images: channels, height, width; does nothing to others. CLADE_ERROR_INPUT where it
+ * takes other channels, or is none for such images. */
+CLADE_API clade_status clade_network_size(clade_network *network, const int64_t image[3]);
 
 /* Suits the network to DATA: a model of open sizes takes its sizes, with options.replace_head the head is made anew, and
  * a network with as many outputs as a sample has dense targets foretells these. */

@@ -32,12 +32,20 @@ typedef struct clade_onnx_binding {
     const void *contents; /* dense elements of that ONNX type; NULL: not bound. Read before the call returns */
 } clade_onnx_binding;
 
+/* Sets the sizes that the file leaves open of INPUT, which no binding names: DIMS is as the file says, the first size, where
+ * open, CLADE_BATCH, others 0; NAMES has what the file calls its open axes ("height"; NULL: nothing), one for each axis.
+ * What is 0 afterwards is refused. */
+typedef void clade_onnx_settle(void *user, const char *input, const char *const *names, clade_dims *dims);
+
 typedef struct clade_onnx_options {
-    size_t size;                        /* sizeof(clade_onnx_options) */
-    const clade_onnx_binding *bindings; /* an open first size is N by default; any other must be given here */
+    size_t size; /* sizeof(clade_onnx_options) */
+    const clade_onnx_binding
+        *bindings; /* an open first size is N by default; any other must be given here, or settled */
     size_t binding_count;
     bool frozen;     /* the file's weights are not to be trained */
     bool open_batch; /* a first size of 1 is the batch too, in inputs that are not bound and in reshapes that name it */
+    clade_onnx_settle *settle; /* called for each input that is not bound, before the next; NULL: none */
+    void *user;
 } clade_onnx_options;
 
 /* Reads PATH; OPTIONS may be NULL. CLADE_ERROR_INPUT for a damaged file, CLADE_ERROR_UNSUPPORTED, with the operator and

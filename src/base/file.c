@@ -63,45 +63,71 @@ static bool write_all(int file, const char *data, size_t bytes) {
     return true;
 }
 
-clade_status clade_file_read(clade_context *context, const char *path, size_t limit, char **data, size_t *bytes) {
-    *data = NULL;
-    *bytes = 0;
+/* Opens a regular file, and tells its size. */
+static clade_status open_regular(clade_context *context, const char *path, int *file, uintmax_t *size) {
     clade_status status = CLADE_OK;
-    char *content = NULL;
-    /* O_NONBLOCK: a named pipe must not hold the opening up; it means nothing to a regular file. */
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file < 0) return system_fault(context, errno, path, "open");
     struct stat state;
-    if (fstat(file, &state) != 0) {
+    /* O_NONBLOCK: a named pipe must not hold the opening up; it means nothing to a regular file. */
+    *file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*file < 0) return system_fault(context, errno, path, "open");
+    if (fstat(*file, &state) != 0)
         status = system_fault(context, errno, path, "read");
-        goto end;
-    }
-    if (!S_ISREG(state.st_mode)) {
+    else if (!S_ISREG(state.st_mode))
         status = clade_fail(context, CLADE_ERROR_INPUT, "%s: %s, not a regular file", path,
                             S_ISDIR(state.st_mode) ? "a folder" : "a device or pipe");
-        goto end;
-    }
-    if ((uintmax_t)state.st_size > limit) {
-        status = clade_fail(context, CLADE_ERROR_INPUT, "%s: %" PRIdMAX " bytes, more than the %zu allowed here", path,
-                            (intmax_t)state.st_size, limit);
-        goto end;
-    }
-    size_t size = (size_t)state.st_size;
-    content = size < SIZE_MAX ? clade_reallocate(context, NULL, size + 1, 1) : NULL;
-    if (!content) {
-        status = clade_fail_memory(context, size, path);
-        goto end;
-    }
+    else
+        *size = (uintmax_t)state.st_size;
+    if (status != CLADE_OK) close(*file);
+    return status;
+}
+
+/* SIZE bytes, or what there is of them, from where FILE stands. */
+static clade_status read_bytes(clade_context *context, const char *path, int file, size_t size, char **data,
+                               size_t *bytes) {
+    char *content = size < SIZE_MAX ? clade_reallocate(context, NULL, size + 1, 1) : NULL;
+    if (!content) return clade_fail_memory(context, size, path);
     if (!read_all(file, content, size, bytes)) {
-        status = system_fault(context, errno, path, "read");
+        clade_free(context, content);
         *bytes = 0;
-        goto end;
+        return system_fault(context, errno, path, "read");
     }
     content[*bytes] = 0;
     *data = content;
-    content = NULL;
-end:
-    clade_free(context, content);
+    return CLADE_OK;
+}
+
+clade_status clade_file_read(clade_context *context, const char *path, size_t limit, char **data, size_t *bytes) {
+    int file;
+    uintmax_t size;
+    *data = NULL;
+    *bytes = 0;
+    clade_status status = open_regular(context, path, &file, &size);
+    if (status != CLADE_OK) return status;
+    if (size > limit)
+        status = clade_fail(context, CLADE_ERROR_INPUT, "%s: %" PRIuMAX " bytes, more than the %zu allowed here", path,
+                            size, limit);
+    else
+        status = read_bytes(context, path, file, (size_t)size, data, bytes);
+    close(file);
+    return status;
+}
+
+clade_status clade_file_read_part(clade_context *context, const char *path, uint64_t begin, size_t wanted, char **data,
+                                  size_t *bytes) {
+    int file;
+    uintmax_t size;
+    *data = NULL;
+    *bytes = 0;
+    clade_status status = open_regular(context, path, &file, &size);
+    if (status != CLADE_OK) return status;
+    if (begin > size || wanted > size - begin)
+        status =
+            clade_fail(context, CLADE_ERROR_INPUT, "%s: %zu bytes are wanted from byte %" PRIu64 " on, of %" PRIuMAX,
+                       path, wanted, begin, size);
+    else if (lseek(file, (off_t)begin, SEEK_SET) < 0)
+        status = system_fault(context, errno, path, "read");
+    else
+        status = read_bytes(context, path, file, wanted, data, bytes);
     close(file);
     return status;
 }

@@ -8,6 +8,9 @@
 /* A regular file's bytes, with a zero after the last; the caller frees *DATA with clade_free().
  * A file longer than LIMIT bytes is CLADE_ERROR_INPUT. */
 clade_status clade_file_read(clade_context *context, const char *path, size_t limit, char **data, size_t *bytes);
+/* WANTED bytes from byte BEGIN on; CLADE_ERROR_INPUT when the file has fewer. */
+clade_status clade_file_read_part(clade_context *context, const char *path, uint64_t begin, size_t wanted, char **data,
+                                  size_t *bytes);
 bool clade_file_exists(const char *path);
 bool clade_file_is_folder(const char *path);
 clade_status clade_file_write(clade_context *context, const char *path, const void *data, size_t bytes);

@@ -71,46 +71,87 @@ static clade_status copy_npy(clade_context *context, const char *path, const cla
     }
 }
 
-static clade_status load_picture(clade_context *context, const char *path, const void *data, size_t bytes,
-                                 const struct wanted *wanted, float *out) {
-    const int64_t least[] = { wanted->height, wanted->width }, area = wanted->height * wanted->width;
-    if (wanted->channels != 1 && wanted->channels != 3)
-        return clade_fail(context, CLADE_ERROR_INPUT, "%s: a picture has 1 or 3 channels, the model takes %" PRId64,
-                          path, wanted->channels);
-    clade_picture picture;
+static clade_status fit_picture(clade_context *context, const char *path, clade_picture *picture,
+                                const struct wanted *wanted, float *out) {
+    const int64_t area = wanted->height * wanted->width;
     uint8_t *pixels = clade_allocate(context, (size_t)wanted->channels, (size_t)area);
     if (!pixels) return clade_fail_memory(context, (size_t)(wanted->channels * area), path);
-    clade_status status = clade_picture_decode(context, path, data, bytes, least, &picture);
-    if (status == CLADE_OK)
-        status = clade_picture_fit(context, &picture, wanted->channels, wanted->height, wanted->width, pixels);
+    clade_status status = clade_picture_fit(context, picture, wanted->channels, wanted->height, wanted->width, pixels);
     if (status == CLADE_OK) clade_scale_bytes(pixels, wanted->channels * area, out);
-    clade_picture_free(context, &picture);
     clade_free(context, pixels);
+    return status;
+}
+
+/* ---- files ---- */
+
+/* What a file was: the others are zeroed. */
+struct opened {
+    clade_picture picture;
+    clade_pgm pgm;
+    clade_npy array;
+};
+
+static void forget(clade_context *context, struct opened *file) {
+    clade_picture_free(context, &file->picture);
+    clade_pgm_free(context, &file->pgm);
+    clade_npy_free(context, &file->array);
+}
+
+/* LEAST is as for clade_picture_decode(). */
+static clade_status read_file(clade_context *context, const char *path, const int64_t least[2], struct opened *file) {
+    char *data = NULL;
+    size_t bytes = 0;
+    *file = (struct opened){ .picture = { 0 } };
+    clade_status status = clade_file_read(context, path, PTRDIFF_MAX, &data, &bytes);
+    if (status != CLADE_OK) return status;
+    if (clade_picture_is(data, bytes))
+        status = clade_picture_decode(context, path, data, bytes, least, &file->picture);
+    else if (bytes > 0 && data[0] == 'P')
+        status = clade_pgm_decode(context, path, data, bytes, &file->pgm);
+    else if (bytes > 0 && (unsigned char)data[0] == 0x93)
+        status = clade_npy_decode(context, path, data, bytes, &file->array);
+    else
+        status = clade_fail(context, CLADE_ERROR_INPUT, "%s: no JPEG, PNG, PGM (P2, P5) or NPY file", path);
+    clade_free(context, data);
+    if (status != CLADE_OK) forget(context, file);
     return status;
 }
 
 clade_status clade_image_load(clade_context *context, const char *path, int64_t channels, int64_t height, int64_t width,
                               float *out) {
     const struct wanted wanted = { channels, height, width };
-    char *data = NULL;
-    size_t bytes = 0;
-    clade_pgm picture = { 0 };
-    clade_npy array = { 0 };
-    clade_status status = clade_file_read(context, path, PTRDIFF_MAX, &data, &bytes);
+    struct opened file;
+    clade_status status = read_file(context, path, (const int64_t[]){ height, width }, &file);
     if (status != CLADE_OK) return status;
-    if (clade_picture_is(data, bytes)) {
-        status = load_picture(context, path, data, bytes, &wanted, out);
-    } else if (bytes > 0 && data[0] == 'P') {
-        status = clade_pgm_decode(context, path, data, bytes, &picture);
-        if (status == CLADE_OK) status = copy_pgm(context, path, &picture, &wanted, out);
-    } else if (bytes > 0 && (unsigned char)data[0] == 0x93) {
-        status = clade_npy_decode(context, path, data, bytes, &array);
-        if (status == CLADE_OK) status = copy_npy(context, path, &array, &wanted, out);
+    if (file.pgm.values)
+        status = copy_pgm(context, path, &file.pgm, &wanted, out);
+    else if (!file.picture.pixels)
+        status = copy_npy(context, path, &file.array, &wanted, out);
+    else if (channels == 1 || channels == 3)
+        status = fit_picture(context, path, &file.picture, &wanted, out);
+    else
+        status = clade_fail(context, CLADE_ERROR_INPUT, "%s: a picture has 1 or 3 channels, the model takes %" PRId64,
+                            path, channels);
+    forget(context, &file);
+    return status;
+}
+
+clade_status clade_image_sizes(clade_context *context, const char *path, int64_t image[3]) {
+    struct opened file;
+    clade_status status = read_file(context, path, NULL, &file);
+    if (status != CLADE_OK) return status;
+    const clade_npy *array = &file.array;
+    if (file.pgm.values) {
+        memcpy(image, (const int64_t[]){ 1, file.pgm.height, file.pgm.width }, 3 * sizeof *image);
+    } else if (file.picture.pixels) {
+        memcpy(image, (const int64_t[]){ file.picture.channels, file.picture.height, file.picture.width },
+               3 * sizeof *image);
+    } else if (array->rank >= 2 && array->rank <= 4 && array->count > 0) {
+        for (int i = 0; i < 3; i++)
+            image[i] = i + array->rank >= 3 ? array->sizes[array->rank - 3 + i] : 1;
     } else {
-        status = clade_fail(context, CLADE_ERROR_INPUT, "%s: no JPEG, PNG, PGM (P2, P5) or NPY file", path);
+        status = clade_fail(context, CLADE_ERROR_INPUT, "%s: an array of rank %d is no picture", path, array->rank);
     }
-    clade_pgm_free(context, &picture);
-    clade_npy_free(context, &array);
-    clade_free(context, data);
+    forget(context, &file);
     return status;
 }

@@ -46,17 +46,22 @@ void clade_network_take_form(clade_network *network) {
     network->form.outputs = network->zoo->classes;
 }
 
-static clade_status open_file(clade_network *network) {
+static clade_status read_file(clade_network *network) {
     clade_weights *weights = NULL;
-    network->file = clade_duplicate(network->context, network->path);
-    if (!network->file) return clade_fail_memory(network->context, strlen(network->path), network->path);
     clade_status status = clade_network_read_file(network);
-    if (status == CLADE_OK) status = check_scaling(network);
+    if (status == CLADE_OK && !network->open) status = check_scaling(network);
     if (status == CLADE_OK) status = clade_network_build(network);
-    if (status == CLADE_OK) status = clade_onnx_weights(network->onnx, &weights);
+    if (status != CLADE_OK || network->open) return status;
+    status = clade_onnx_weights(network->onnx, &weights);
     if (status == CLADE_OK) status = clade_network_keep(network, weights, true, !network->options.fresh);
     clade_weights_free(weights);
     return status;
+}
+
+static clade_status open_file(clade_network *network) {
+    network->file = clade_duplicate(network->context, network->path);
+    if (!network->file) return clade_fail_memory(network->context, strlen(network->path), network->path);
+    return read_file(network);
 }
 
 static clade_status open_zoo(clade_network *network) {
@@ -152,9 +157,26 @@ static int64_t elements_of(const int64_t image[3]) {
     return image[0] * image[1] * image[2];
 }
 
+bool clade_network_is_open(const clade_network *network) {
+    return network->open;
+}
+
+clade_status clade_network_size(clade_network *network, const int64_t image[3]) {
+    const int64_t channels = network->form.image[0];
+    if (!network->open) return CLADE_OK;
+    if (channels > 0 && image[0] != channels)
+        return clade_fail(network->context, CLADE_ERROR_INPUT,
+                          "%s: takes images of %" PRId64 " channels, and these have %" PRId64, network->path, channels,
+                          image[0]);
+    memcpy(network->options.image, image, sizeof network->options.image);
+    return read_file(network);
+}
+
 clade_status clade_network_fit(clade_network *network, const clade_dataset *data) {
     const clade_dataset_info info = clade_dataset_describe(data);
     const int64_t image[] = { info.channels, info.height, info.width };
+    clade_status status = clade_network_size(network, image);
+    if (status != CLADE_OK) return status;
     const bool open = network->zoo && network->zoo->build_open, targets = info.targets > 0;
     const bool new_head = network->options.replace_head && !open;
     const clade_network_form before = network->form;
@@ -169,11 +191,14 @@ clade_status clade_network_fit(clade_network *network, const clade_dataset *data
         form->foretells = true;
     }
     if (is_same_form(&before, form) && !new_head) return CLADE_OK;
-    clade_status status = clade_network_build(network);
+    status = clade_network_build(network);
     return status == CLADE_OK ? clade_network_keep(network, network->weights, !new_head, true) : status;
 }
 
 clade_status clade_network_check(const clade_network *network, const clade_dataset *dataset) {
+    if (network->open)
+        return clade_fail(network->context, CLADE_ERROR_INPUT,
+                          "%s: leaves the sizes of its images open; --input C,H,W gives them", network->path);
     if (!dataset) return CLADE_OK;
     const clade_dataset_info info = clade_dataset_describe(dataset);
     const clade_network_form *form = &network->form;

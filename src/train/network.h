@@ -29,6 +29,7 @@ struct clade_network {
     clade_value file_scores; /* in the import's graph */
     bool columns_last;       /* the input is (N, H, W, C) */
     bool flat;               /* the input is no picture: images of as many elements are taken */
+    bool open; /* the file leaves sizes open that nobody has given: the form has 0 for them, no graph yet */
 
     clade_network_form form;
     clade_model model; /* as the form describes it; the texts are owned */
@@ -56,9 +57,10 @@ void clade_network_take_form(clade_network *network);
 
 /* ---- network_build.c ---- */
 
-/* Reads the ONNX file at network->file, and settles the form that it has of its own. */
+/* Reads the ONNX file at network->file, and settles the form that it has of its own; with options.image for what it leaves
+ * open, else network->open says so. May be called again. */
 clade_status clade_network_read_file(clade_network *network);
-/* Makes the graph for network->form, in place of the one there, and describes the model. */
+/* Makes the graph for network->form, in place of the one there (none of an open network), and describes the model. */
 clade_status clade_network_build(clade_network *network);
 
 /* ---- network_weights.c ---- */

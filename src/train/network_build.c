@@ -43,6 +43,43 @@ static bool is_colours(int64_t size) {
     return size == 1 || size == 3;
 }
 
+/* Of sizes, of which open ones are 0. */
+static bool is_columns_last(const clade_dims *dims) {
+    return dims->rank == 4 && !is_colours(dims->size[1]) && dims->size[2] != 1 && is_colours(dims->size[3]);
+}
+
+/* For an import (clade_onnx_settle): pictures are as options.image has it; of rows the one size that is open follows from
+ * their elements. Without options.image what is open stays so. */
+static void settle_sizes(void *user, const char *input, const char *const *names, clade_dims *dims) {
+    clade_network *network = user;
+    const int64_t *image = network->options.image;
+    const bool last = is_columns_last(dims);
+    int64_t known = 1;
+    int32_t open_count = 0, open_axis = 0;
+    (void)input;
+    (void)names;
+    for (int32_t i = 1; i < dims->rank; i++) {
+        if (dims->size[i] == 0) {
+            open_count++;
+            open_axis = i;
+        } else {
+            known = known <= INT32_MAX / dims->size[i] ? known * dims->size[i] : INT32_MAX;
+        }
+    }
+    if (image[0] == 0) {
+        const int64_t channels = dims->rank == 4 ? dims->size[last ? 3 : 1] : 0;
+        network->open = network->open || open_count > 0;
+        memcpy(network->form.image, (const int64_t[]){ channels, 0, 0 }, sizeof network->form.image);
+    } else if (dims->rank == 4) {
+        dims->size[last ? 3 : 1] = image[0];
+        dims->size[last ? 1 : 2] = image[1];
+        dims->size[last ? 2 : 3] = image[2];
+    } else if (open_count == 1) {
+        const double size = (double)image[0] * (double)image[1] * (double)image[2] / (double)known;
+        dims->size[open_axis] = size <= INT32_MAX ? (int64_t)size : 0; /* a remainder is seen when data come */
+    }
+}
+
 static clade_status settle_input(clade_network *network) {
     const clade_dims dims = network->input->dims;
     int64_t *image = network->form.image, elements = 1;
@@ -55,7 +92,7 @@ static clade_status settle_input(clade_network *network) {
         return refuse(network, "images (N, channels, height, width), or rows (N, numbers), are fed, and its input is",
                       &dims);
     network->flat = dims.rank < 4;
-    network->columns_last = dims.rank == 4 && !is_colours(dims.size[1]) && dims.size[2] > 1 && is_colours(dims.size[3]);
+    network->columns_last = is_columns_last(&dims);
     if (network->flat) {
         flat_image(elements, image);
     } else {
@@ -93,15 +130,17 @@ static clade_status hash_file(clade_network *network) {
 }
 
 clade_status clade_network_read_file(clade_network *network) {
-    const int64_t *image = network->options.image;
-    const clade_onnx_binding binding = { .dims = clade_shape(CLADE_BATCH, image[0], image[1], image[2]) };
     const clade_onnx_options options = {
-        .size = sizeof options, .bindings = &binding, .binding_count = image[0] > 0, .open_batch = true
+        .size = sizeof options, .open_batch = true, .settle = settle_sizes, .user = network
     };
     const clade_onnx_port *outputs;
+    clade_onnx_free(network->onnx);
+    network->onnx = NULL;
+    network->input = NULL;
+    network->open = false;
     clade_status status = hash_file(network);
     if (status == CLADE_OK) status = clade_onnx_read(network->context, network->file, &options, &network->onnx);
-    if (status != CLADE_OK) return status;
+    if (status != CLADE_OK) return network->open ? CLADE_OK : status;
     const size_t inputs = clade_onnx_inputs(network->onnx, &network->input);
     if (inputs != 1 || clade_onnx_outputs(network->onnx, &outputs) < 1)
         return clade_fail(network->context, CLADE_ERROR_UNSUPPORTED,
@@ -300,18 +339,21 @@ static const clade_recipe imported_recipe = { .optimizer = CLADE_SGD,
                                               .batch = 32,
                                               .epochs = 20 };
 
+static void describe(clade_network *network) {
+    network->model = (clade_model){ .name = network->name,
+                                    .title = network->zoo ? network->zoo->title : "a network of an ONNX file",
+                                    .classes = network->form.outputs,
+                                    .recipe = network->zoo ? network->zoo->recipe : imported_recipe };
+    memcpy(network->model.image, network->form.image, sizeof network->model.image);
+}
+
 clade_status clade_network_build(clade_network *network) {
     clade_graph_free(network->graph);
     network->graph = NULL;
     network->image = network->label = CLADE_NO_VALUE;
     network->values = (clade_model_values){ 0 };
     network->head_count = 0;
-    clade_status status = build_graph(network);
-    if (status != CLADE_OK) return status;
-    network->model = (clade_model){ .name = network->name,
-                                    .title = network->zoo ? network->zoo->title : "a network of an ONNX file",
-                                    .classes = network->form.outputs,
-                                    .recipe = network->zoo ? network->zoo->recipe : imported_recipe };
-    memcpy(network->model.image, network->form.image, sizeof network->model.image);
-    return CLADE_OK;
+    clade_status status = network->open ? CLADE_OK : build_graph(network);
+    if (status == CLADE_OK) describe(network);
+    return status;
 }

@@ -110,9 +110,11 @@ static clade_status read_kept_file(clade_network *network, const char *sum) {
 static clade_status find_model(clade_network *network, const char *settings) {
     clade_context *context = network->context;
     char *sum = clade_settings_value(context, settings, "file");
+    char *input = clade_settings_value(context, settings, "input");
     clade_status status = CLADE_OK;
     network->name = clade_settings_value(context, settings, "model");
     if (sum) {
+        if (input) read_input(input, network->options.image); /* the file may leave them open */
         status = read_kept_file(network, sum);
     } else {
         network->zoo = clade_model_find(network->name);
@@ -121,6 +123,7 @@ static clade_status find_model(clade_network *network, const char *settings) {
                                 network->path, network->name ? network->name : "");
     }
     clade_free(context, sum);
+    clade_free(context, input);
     return status;
 }
 

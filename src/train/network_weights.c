@@ -181,6 +181,7 @@ static clade_status no_array_fits(const clade_network *network, const char *path
 
 clade_status clade_network_load(clade_network *network, const char *path, clade_network_loading *loading) {
     clade_network_loading l = { 0 };
+    if (clade_network_check(network, NULL) != CLADE_OK) return CLADE_ERROR_INPUT;
     clade_weights_free(network->loaded);
     network->loaded = NULL;
     clade_status status = read_arrays(network->context, path, &network->loaded);

@@ -54,7 +54,8 @@ clade_status clade_predictor_new(clade_device *device, const clade_network *netw
     predictor->context = device->context;
     predictor->device = device;
     predictor->network = network;
-    clade_status status = copy_graph(predictor);
+    clade_status status = clade_network_check(network, NULL);
+    if (status == CLADE_OK) status = copy_graph(predictor);
     if (status == CLADE_OK) status = clade_session_new(device, predictor->graph, 0, &predictor->session);
     if (status == CLADE_OK) status = fill_session(predictor);
     if (status != CLADE_OK) {

@@ -128,11 +128,14 @@ add_arithmetic("Mul", torch.mul, uniform, uniform)
 add_arithmetic("Sub", torch.sub, uniform, uniform)
 
 
-@node("Mod")
+@node("Mod", 4)
 def mod(rng):
     shape = shape_of(rng)
     a, b = 4 * nonzero(rng, *shape), positive(rng, *broadcast(rng, shape))
-    return Node([a.astype(numpy.float32), b], lambda a, b: a - torch.trunc((a / b).detach()) * b, fmod=1)
+    if chance(rng):
+        return Node([a.astype(numpy.float32), b], lambda a, b: a - torch.trunc((a / b).detach()) * b, fmod=1)
+    return Node([a.astype(numpy.float32), -b if chance(rng) else b],
+                lambda a, b: a - torch.floor((a / b).detach()) * b, opset=28)
 
 
 @node("Pow", 6)

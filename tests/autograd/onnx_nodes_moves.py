@@ -179,9 +179,13 @@ def space_to_depth(rng):
     block = int(rng.integers(1, 4))
     n, c, h, w = sizes(rng, 4, 4)
 
+    channels_first = chance(rng)
+
     def function(x):
-        return x.reshape(n, c, h, block, w, block).permute(0, 3, 5, 1, 2, 4).reshape(n, -1, h, w)
-    return Node([uniform(rng, n, c, h * block, w * block)], function, opset=13, blocksize=block)
+        order = (0, 1, 3, 5, 2, 4) if channels_first else (0, 3, 5, 1, 2, 4)
+        return x.reshape(n, c, h, block, w, block).permute(*order).reshape(n, -1, h, w)
+    mode = {"mode": "CRD"} if channels_first else {}
+    return Node([uniform(rng, n, c, h * block, w * block)], function, opset=13, blocksize=block, **mode)
 
 
 @node("CenterCropPad", 3)

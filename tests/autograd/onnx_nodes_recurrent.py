@@ -2,8 +2,9 @@
 
 import numpy
 import torch
+import torch.nn.functional as F
 from case import sizes, uniform
-from onnx_node import Node, chance, node
+from onnx_node import Node, chance, node, number, pick
 from onnx import TensorProto, helper
 from rows_recurrent import Layer
 
@@ -64,27 +65,64 @@ class Inputs:
         return (y, *ends)
 
 
-@node("RNN", 6)
+# With how many of activation_alpha and activation_beta.
+ACTIVATIONS = {
+    "Tanh": (torch.tanh, 0), "Sigmoid": (torch.sigmoid, 0), "Relu": (torch.relu, 0), "Softsign": (F.softsign, 0),
+    "Softplus": (F.softplus, 0), "Affine": (lambda x, a, b: a * x + b, 2),
+    "LeakyRelu": (lambda x, a: torch.where(x < 0, a * x, x), 1), "Elu": (lambda x, a: F.elu(x, a), 1),
+    "ThresholdedRelu": (lambda x, a: torch.where(x > a, x, torch.zeros_like(x)), 1),
+    "ScaledTanh": (lambda x, a, b: a * torch.tanh(b * x), 2),
+    "HardSigmoid": (lambda x, a, b: torch.clamp(a * x + b, 0, 1), 2),
+}
+
+
+DEFAULTS = {1: ["Tanh"], 2: ["Sigmoid", "Tanh"], 3: ["Sigmoid", "Tanh", "Tanh"]}
+
+
+def activations(rng, given, *usual):
+    """For each direction as many functions as USUAL has names, which they are two times of three."""
+    directions, alphas, betas = given.layer.directions, [], []
+    names = list(usual) * directions
+    if chance(rng, 3):
+        names = [pick(rng, *ACTIVATIONS) for _ in names]
+    if chance(rng) or names != DEFAULTS[len(usual)] * directions:
+        given.attributes["activations"] = names
+
+    def with_numbers(name):
+        function, count = ACTIVATIONS[name]
+        numbers = [number(rng, 0.2, 0.8) for _ in range(count)]
+        alphas.extend(numbers[:1])
+        betas.extend(numbers[1:])
+        return lambda x: function(x, *numbers)
+    functions = [with_numbers(name) for name in names]
+    if alphas:
+        given.attributes["activation_alpha"] = alphas
+    if betas:
+        given.attributes["activation_beta"] = betas
+    return [functions[d * len(usual):(d + 1) * len(usual)] for d in range(directions)]
+
+
+@node("RNN", 9)
 def rnn(rng):
     given = Inputs(rng, 1, 1)
-    relu = chance(rng, 3)
-    activation = torch.relu if relu else torch.tanh
-    if relu:
-        given.attributes["activations"] = ["Relu"] * given.layer.directions
+    f = activations(rng, given, "Relu" if chance(rng, 3) else "Tanh")
 
     def function(*tensors):
         x, r, states, _, bias = given.arranged(tensors)
 
         def step(d, x, now):
-            return [activation(given.layer.bounded(x[:, 0] + now[0] @ r[d, 0].T + bias[d, 0]))]
+            return [f[d][0](given.layer.bounded(x[:, 0] + now[0] @ r[d, 0].T + bias[d, 0]))]
         return given.results(given.layer.walk(step, x, states))
     return Node(given.arrays, function, opset=14, **given.attributes)
 
 
-@node("LSTM", 10)
+@node("LSTM", 14)
 def lstm(rng):
     given = Inputs(rng, 4, 2, peepholes=True)
-    layer = given.layer
+    layer, activation = given.layer, activations(rng, given, "Sigmoid", "Tanh", "Tanh")
+    couples = chance(rng, 4)
+    if couples:
+        given.attributes["input_forget"] = 1
 
     def function(*tensors):
         x, r, states, p, bias = given.arranged(tensors)
@@ -94,18 +132,20 @@ def lstm(rng):
             i, o, f, g = (x[:, k] + hidden @ r[d, k].T + bias[d, k] for k in range(4))
             if p is not None:
                 i, f = i + p[d, 0] * cell, f + p[d, 2] * cell
-            i, f, g = torch.sigmoid(layer.bounded(i)), torch.sigmoid(layer.bounded(f)), torch.tanh(layer.bounded(g))
-            cell = f * cell + i * g
+            gate, inner, outer = activation[d]
+            i, f, g = gate(layer.bounded(i)), gate(layer.bounded(f)), inner(layer.bounded(g))
+            cell = (1 - i if couples else f) * cell + i * g
             o = o + p[d, 1] * cell if p is not None else o
-            return [torch.sigmoid(layer.bounded(o)) * torch.tanh(cell), cell]
+            return [gate(layer.bounded(o)) * outer(cell), cell]
         return given.results(layer.walk(step, x, states))
     return Node(given.arrays, function, opset=14, **given.attributes)
 
 
-@node("GRU", 8)
+@node("GRU", 12)
 def gru(rng):
     given = Inputs(rng, 3, 1)
     layer, after = given.layer, chance(rng)
+    activation = activations(rng, given, "Sigmoid", "Tanh")
     if after:
         given.attributes["linear_before_reset"] = 1
 
@@ -114,9 +154,10 @@ def gru(rng):
 
         def step(d, x, now):
             hidden = now[0]
-            z, reset = (torch.sigmoid(layer.bounded(x[:, k] + hidden @ r[d, k].T + bias[d, k])) for k in range(2))
+            gate, inner = activation[d]
+            z, reset = (gate(layer.bounded(x[:, k] + hidden @ r[d, k].T + bias[d, k])) for k in range(2))
             product = reset * (hidden @ r[d, 2].T + bias[d, 2]) if after else (reset * hidden) @ r[d, 2].T + bias[d, 2]
-            return [(1 - z) * torch.tanh(layer.bounded(x[:, 2] + product)) + z * hidden]
+            return [(1 - z) * inner(layer.bounded(x[:, 2] + product)) + z * hidden]
         return given.results(layer.walk(step, x, states))
     return Node(given.arrays, function, opset=14, **given.attributes)
 

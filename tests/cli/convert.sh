@@ -21,6 +21,16 @@ works summary lenet.onnx --json
 works summary lenet.onnx --batch 5
 shows '^lenet.onnx: ' '^input 5x1x28x28$' ' conv2d +5x16x28x28 '
 
+# Sizes that the file leaves open (here the batch, "N") may be given by their names.
+works summary lenet.onnx --size N=7
+shows '^input 7x1x28x28$'
+works convert lenet.onnx three.onnx --size N=3
+works summary three.onnx --batch 5
+shows '^input 3x1x28x28$'
+fails 1 'lenet.onnx: leaves no size "height" open' summary lenet.onnx --size N=7 height=28
+fails 1 'three.onnx: leaves no size "N" open' convert three.onnx x.onnx --size N=3
+fails 2 'size wants NAME=N, N at least 1, not "N=0"' summary lenet.onnx --size N=0
+
 # A trained run gives its weights, not those that it began with.
 works train softmax --data digits:640,100 --epochs 1 --out run --json
 works convert run run.onnx

@@ -61,6 +61,18 @@ fails 1 'cut.onnx: not an ONNX' train cut.onnx --data $data
 rm more/network.onnx
 fails 1 'more/network.onnx' eval more --data $data
 
+# The same on two halves of the device, where it has two, as on the whole.
+works train taught.onnx --data $data --replace-head --rest 0 --epochs 2 --rate 0.05 --out whole --json
+loss=$(value val_loss)
+if "$CLADE" train taught.onnx --data $data --replace-head --rest 0 --epochs 2 --rate 0.05 --device 0/2 --out halves \
+    --json > out.txt 2> err.txt; then
+    awk -v a="$loss" -v b="$(value val_loss)" 'BEGIN { d = a - b; exit !(d < 1e-4 * a && -d < 1e-4 * a) }' ||
+        die "a loss of $(value val_loss) on two halves, $loss on the whole"
+    works predict halves 0 --data $data
+else
+    grep -qE 'cannot be cut into|parts' err.txt || die "$(cat err.txt)"
+fi
+
 # A table: mixed columns, of which the last is the class; and numbers to be foretold.
 awk 'BEGIN { print "income,job,debts,limit,approved"
              for (i = 0; i < 200; i++) {

@@ -113,13 +113,35 @@ static void test_other_files_are_refused(void **state) {
     assert_int_equal(clade_image_load(fixture.context, path, 1, 2, 3, fixture.out), CLADE_ERROR_INPUT);
 }
 
+static void test_a_file_tells_its_own_sizes(void **state) {
+    static float values[12];
+    (void)state;
+    int64_t image[3];
+    clade_npy array = { .type = CLADE_NPY_F32, .rank = 4, .sizes = { 1, 3, 2, 2 }, .values = values };
+    const char *path = scratch_write(&fixture.scratch, "x.pgm", "P5 3 2 255\n\0\xff\x7f\1\2\3", 17);
+    assert_int_equal(clade_image_sizes(fixture.context, path, image), CLADE_OK);
+    assert_true(image[0] == 1 && image[1] == 2 && image[2] == 3);
+    path = scratch_path(&fixture.scratch, "x.npy");
+    assert_int_equal(clade_npy_write(fixture.context, path, &array), CLADE_OK);
+    assert_int_equal(clade_image_sizes(fixture.context, path, image), CLADE_OK);
+    assert_true(image[0] == 3 && image[1] == 2 && image[2] == 2);
+    array = (clade_npy){ .type = CLADE_NPY_F32, .rank = 2, .sizes = { 4, 3 }, .values = values };
+    assert_int_equal(clade_npy_write(fixture.context, path, &array), CLADE_OK);
+    assert_int_equal(clade_image_sizes(fixture.context, path, image), CLADE_OK);
+    assert_true(image[0] == 1 && image[1] == 4 && image[2] == 3);
+    array.rank = 1;
+    assert_int_equal(clade_npy_write(fixture.context, path, &array), CLADE_OK);
+    assert_int_equal(clade_image_sizes(fixture.context, path, image), CLADE_ERROR_INPUT);
+    assert_non_null(strstr(clade_error(fixture.context), "an array of rank 1 is no picture"));
+}
+
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_pgm_of_the_right_size_loads),     TEST(test_another_size_is_told_in_both_directions),
         TEST(test_npy_of_each_type_and_rank_loads), TEST(test_channels_come_first),
-        TEST(test_other_files_are_refused),
+        TEST(test_other_files_are_refused),         TEST(test_a_file_tells_its_own_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,6 +50,13 @@ clade_value clade_onnx_scalar(clade_onnx_node *node, int type, double number) {
     return clade_cast(clade_constant(node->graph, CLADE_SCALAR, (float)number), clade_onnx_type_storage(type));
 }
 
+/* X as ROUND has it; what flows back passes through, as from a cast. ROUND(X) - X and the sum are exact, and what needs no
+ * rounding, infinities among it, stays as it is. */
+static clade_value rounded(clade_value x, clade_value (*round)(clade_value x)) {
+    const clade_value nearest = round(x);
+    return clade_where(clade_equal(x, nearest), x, clade_add(x, clade_detach(clade_subtract(nearest, x))));
+}
+
 clade_value clade_onnx_cast(clade_value x, int from, int to) {
     if (from == to) return x;
     if (to == TYPE(BOOL)) {
@@ -57,8 +64,8 @@ clade_value clade_onnx_cast(clade_value x, int from, int to) {
         return clade_logical_not(clade_equal(x, zero));
     }
     const clade_value y = clade_cast(x, clade_onnx_type_storage(to));
-    if (to == TYPE(FLOAT16)) return clade_round_to_half(y);
-    if (to == TYPE(BFLOAT16)) return clade_round_to_bfloat16(y);
+    if (to == TYPE(FLOAT16)) return rounded(y, clade_round_to_half);
+    if (to == TYPE(BFLOAT16)) return rounded(y, clade_round_to_bfloat16);
     return from == TYPE(BOOL) ? y : clade_onnx_wrap(y, to);
 }
 

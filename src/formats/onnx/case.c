@@ -157,9 +157,9 @@ static double error_of(double got, double wanted) {
     return fabs(got - wanted) / (absolute + relative * fabs(wanted));
 }
 
-/* Element I of what the device gave for an output of TYPE. */
+/* Element I of what the device gave for an output of TYPE, as that holds it. */
 static double element_of(int type, const void *got, int64_t i) {
-    if (clade_onnx_type_is_float(type)) return (double)((const float *)got)[i];
+    if (clade_onnx_type_is_float(type)) return (double)clade_onnx_shortened(type, ((const float *)got)[i]);
     if (type == ONNX__TENSOR_PROTO__DATA_TYPE__UINT32) return (double)((const uint32_t *)got)[i];
     return (double)((const int32_t *)got)[i];
 }

@@ -49,6 +49,12 @@ static clade_status translate_nodes(clade_onnx_import *import, const Onnx__Graph
     return status;
 }
 
+bool clade_onnx_may_write_out(clade_onnx_node *node, size_t count) {
+    node->import->inlined += count;
+    return node->import->inlined <= MOST_INLINED ||
+           clade_onnx_refuse(node, "more than %d nodes in loops", MOST_INLINED);
+}
+
 bool clade_onnx_inline(clade_onnx_node *node, const Onnx__GraphProto *subgraph, const clade_onnx_value *arguments,
                        size_t argument_count, clade_onnx_value *results, size_t count) {
     clade_onnx_import *import = node->import;
@@ -58,8 +64,7 @@ bool clade_onnx_inline(clade_onnx_node *node, const Onnx__GraphProto *subgraph, 
         return clade_onnx_refuse(node, "its subgraph's inputs or outputs do not fit");
     if (import->depth == CLADE_ONNX_DEEPEST)
         return clade_onnx_refuse(node, "subgraphs more than %d deep", CLADE_ONNX_DEEPEST);
-    import->inlined += subgraph->n_node + 1; /* loops in loops multiply */
-    if (import->inlined > MOST_INLINED) return clade_onnx_refuse(node, "more than %d nodes in loops", MOST_INLINED);
+    if (!clade_onnx_may_write_out(node, subgraph->n_node + 1)) return false; /* loops in loops multiply */
     for (size_t i = 0; i < subgraph->n_input; i++)
         if (!name_input(node, subgraph->input[i]->name, &arguments[i])) return false;
     import->depth++;

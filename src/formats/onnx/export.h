@@ -59,6 +59,11 @@ const char *clade_export_wholes(clade_onnx_export *export, const int64_t *number
 const char *clade_export_shape(clade_onnx_export *export, const clade_node *node, const clade_dims *x,
                                const clade_dims *dims);
 
+/* The COUNT SIZES, of which open ones are multiples of the batch, as int64 (COUNT): computed where any is open, from an input
+ * of the network. NULL, refusing NODE, when that does not do. */
+const char *clade_export_open_shape(clade_onnx_export *export, const clade_node *node, const clade_size *sizes,
+                                    int count);
+
 /* ---- nodes ---- */
 
 /* Appends OP with the inputs named in LIST (ended by NULL; "" is one left out) and the output OUT; never NULL. */

@@ -29,21 +29,24 @@ static void write_expand(clade_onnx_export *export, const clade_node *node, cons
     for (int32_t i = 0; i < y.rank; i++) {
         const int32_t from = i - (y.rank - x.rank);
         sizes[i] = from >= 0 && x.size[from] == y.size[i] ? 1 : y.size[i];
-        if (sizes[i] < 0) clade_export_refuse(export, node, "it repeats to an open size");
     }
-    clade_export_call(export, writer->op, result(export, node), input(export, node),
-                      clade_export_wholes(export, sizes, y.rank));
+    const char *shape = clade_export_open_shape(export, node, sizes, y.rank);
+    if (shape != NULL) clade_export_call(export, writer->op, result(export, node), input(export, node), shape);
 }
 
 static void write_constant(clade_onnx_export *export, const clade_node *node, const clade_onnx_writer *writer) {
     const clade_constant_attributes *a = node->attributes;
+    bool open = false;
     (void)writer;
-    for (int32_t i = 0; i < a->dims.rank; i++) {
-        if (a->dims.size[i] >= 0) continue;
-        clade_export_refuse(export, node, "a constant with an open size");
+    for (int32_t i = 0; i < a->dims.rank; i++)
+        open = open || a->dims.size[i] < 0;
+    if (!open) {
+        clade_export_fill(export, result(export, node), &a->dims, (float)a->number);
         return;
     }
-    clade_export_fill(export, result(export, node), &a->dims, (float)a->number);
+    const char *shape = clade_export_open_shape(export, node, a->dims.size, a->dims.rank);
+    const char *number = clade_export_number(export, (float)a->number);
+    if (shape != NULL) clade_export_call(export, "Expand", result(export, node), number, shape);
 }
 
 static void write_transpose(clade_onnx_export *export, const clade_node *node, const clade_onnx_writer *writer) {

@@ -100,6 +100,23 @@ static void write_to_whole(clade_onnx_export *export, const clade_node *node, co
     cast(export, input(export, node, 0), result(export, node), ONNX__TENSOR_PROTO__DATA_TYPE__INT32);
 }
 
+/* To half the bits, and back. */
+static void write_rounded(clade_onnx_export *export, const clade_node *node, int type) {
+    const char *half = clade_export_between(export, node, "half");
+    cast(export, input(export, node, 0), half, type);
+    cast(export, half, result(export, node), ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT);
+}
+
+static void write_to_half(clade_onnx_export *export, const clade_node *node, const clade_onnx_writer *writer) {
+    (void)writer;
+    write_rounded(export, node, ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16);
+}
+
+static void write_to_bfloat16(clade_onnx_export *export, const clade_node *node, const clade_onnx_writer *writer) {
+    (void)writer;
+    write_rounded(export, node, ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16);
+}
+
 #define PLAIN(ROW, OP)                                                                                                 \
     { ROW, OP, NULL, NULL, 1 }
 
@@ -142,6 +159,8 @@ const clade_onnx_writer clade_onnx_pointwise_writers[] = {
     { "reciprocal_square_root", "Sqrt", write_reciprocal_root, NULL, 1 },
     PLAIN("relu", "Relu"),
     PLAIN("round", "Round"),
+    { "round_to_bfloat16", "Cast", write_to_bfloat16, NULL, 1 },
+    { "round_to_half", "Cast", write_to_half, NULL, 1 },
     { "scale", "Mul", write_with_number, NULL, 1 },
     PLAIN("sigmoid", "Sigmoid"),
     PLAIN("sign", "Sign"),

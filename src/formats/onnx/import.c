@@ -98,25 +98,48 @@ static const clade_onnx_binding *binding_of(const clade_onnx_import *import, con
     return NULL;
 }
 
-static clade_status input_dims(clade_onnx_import *import, const Onnx__ValueInfoProto *info,
-                               const clade_onnx_binding *binding, clade_dims *dims) {
-    const Onnx__TensorShapeProto *shape = tensor_type(info)->shape;
-    *dims = binding != NULL ? binding->dims : CLADE_SCALAR;
-    if (binding != NULL) return CLADE_OK;
-    if (shape == NULL || shape->n_dim > CLADE_MAX_RANK)
-        return clade_fail(import->context, CLADE_ERROR_INPUT,
-                          "input \"%s\": the model does not say its rank; give its dims", info->name);
+/* The dims that the file declares: an open first size is the batch, others are 0; NAMES is what it calls the open ones. */
+static void declared_dims(const clade_onnx_import *import, const Onnx__TensorShapeProto *shape, clade_dims *dims,
+                          const char **names) {
+    const clade_onnx_options *options = import->options;
     dims->rank = (int32_t)shape->n_dim;
     for (int32_t i = 0; i < dims->rank; i++) {
         const Onnx__TensorShapeProto__Dimension *size = shape->dim[i];
-        const bool opened = i == 0 && size->dim_value == 1 && import->options != NULL && import->options->open_batch;
+        const bool opened = i == 0 && size->dim_value == 1 && options != NULL && options->open_batch;
         const bool fixed =
             size->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && size->dim_value > 0 && !opened;
-        if (!fixed && i > 0)
-            return clade_fail(import->context, CLADE_ERROR_INPUT,
-                              "input \"%s\": the model leaves its size %d open; give its dims", info->name, i);
-        dims->size[i] = fixed ? size->dim_value : CLADE_BATCH;
+        const bool named = size->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
+        dims->size[i] = fixed ? size->dim_value : i == 0 ? CLADE_BATCH : 0;
+        names[i] = named && size->dim_param[0] != '\0' ? size->dim_param : NULL;
     }
+}
+
+static clade_status check_rank(const clade_onnx_import *import, const Onnx__ValueInfoProto *info,
+                               const clade_dims *dims) {
+    const Onnx__TensorShapeProto *shape = tensor_type(info)->shape;
+    if (shape == NULL || shape->n_dim == (size_t)dims->rank) return CLADE_OK;
+    return clade_fail(import->context, CLADE_ERROR_INPUT, "input \"%s\": an array of rank %d; the model wants rank %zu",
+                      info->name, dims->rank, shape->n_dim);
+}
+
+static clade_status input_dims(clade_onnx_import *import, const Onnx__ValueInfoProto *info,
+                               const clade_onnx_binding *binding, clade_dims *dims) {
+    const Onnx__TensorShapeProto *shape = tensor_type(info)->shape;
+    const char *names[CLADE_MAX_RANK] = { NULL };
+    *dims = binding != NULL ? binding->dims : CLADE_SCALAR;
+    if (binding != NULL) return check_rank(import, info, dims);
+    if (shape == NULL || shape->n_dim > CLADE_MAX_RANK)
+        return clade_fail(import->context, CLADE_ERROR_INPUT,
+                          "input \"%s\": the model does not say its rank; give its dims", info->name);
+    declared_dims(import, shape, dims, names);
+    if (import->options != NULL && import->options->settle != NULL)
+        import->options->settle(import->options->user, info->name, names, dims);
+    for (int32_t i = 0; i < dims->rank; i++)
+        if (dims->size[i] == 0)
+            return clade_fail(import->context, CLADE_ERROR_INPUT,
+                              "input \"%s\": the model leaves its size %d%s%s%s open; it must be given", info->name, i,
+                              names[i] != NULL ? " (" : "", names[i] != NULL ? names[i] : "",
+                              names[i] != NULL ? ")" : "");
     return CLADE_OK;
 }
 
@@ -318,7 +341,7 @@ static clade_status import_graph(clade_onnx_import *import, const Onnx__ModelPro
         status = clade_onnx_add_node(import, graph->node[i]);
     for (size_t i = 0; i < graph->n_output && status == CLADE_OK; i++)
         status = add_output(import, graph->output[i]);
-    return status;
+    return status == CLADE_OK ? clade_onnx_check_batch(import) : status;
 }
 
 static char *folder_of(clade_context *context, const char *path) {

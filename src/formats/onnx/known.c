@@ -84,6 +84,28 @@ static bool fill(clade_onnx_import *import, uint32_t last) {
     return good;
 }
 
+clade_status clade_onnx_check_batch(clade_onnx_import *import) {
+    const clade_onnx *network = import->network;
+    const clade_graph *graph = network->graph;
+    if (!import->has_batch) return CLADE_OK;
+    bool *needed = clade_allocate(import->context, (size_t)graph->node_count + 1, sizeof *needed);
+    if (needed == NULL) return clade_fail_memory(import->context, graph->node_count, "a model");
+    for (size_t i = 0; i < network->output_count; i++)
+        if (clade_value_valid(network->outputs[i].value)) needed[network->outputs[i].value.node] = true;
+    for (uint32_t n = graph->node_count; n-- > 0;) {
+        const clade_node *node = graph->nodes[n];
+        for (uint32_t i = 0; needed[n] && i < node->input_count; i++)
+            if (clade_value_valid(node->inputs[i])) needed[node->inputs[i].node] = true;
+    }
+    clade_status status = CLADE_OK;
+    for (size_t i = 0; i < network->leaf_count && status == CLADE_OK; i++)
+        if (network->leaves[i].of_batch && needed[network->leaves[i].value.node])
+            status = clade_fail(import->context, CLADE_ERROR_UNSUPPORTED,
+                                "it computes with the size of the batch, which is open; give the input's dims");
+    clade_free(import->context, needed);
+    return status;
+}
+
 const clade_tensor *clade_onnx_evaluate(clade_onnx_import *import, clade_value value) {
     if (!clade_onnx_depends_on_constants(import, value) || !fill(import, value.node)) return NULL;
     return clade_reference_value(import->reference, value);

@@ -55,8 +55,7 @@ static bool translate_split(clade_onnx_node *node) {
     int64_t sizes[CLADE_ONNX_MOST_OUTPUTS];
     int axis, count = clade_onnx_ints(node, "split", sizes, CLADE_ONNX_MOST_OUTPUTS);
     if (count < 0 || !clade_onnx_axis(node, clade_onnx_int(node, "axis", 0), dims.rank, &axis)) return false;
-    if (node->opset >= 13 && clade_onnx_has(node, 1) &&
-        !clade_onnx_whole_numbers(node, 1, sizes, CLADE_ONNX_MOST_OUTPUTS, &count))
+    if (clade_onnx_has(node, 1) && !clade_onnx_whole_numbers(node, 1, sizes, CLADE_ONNX_MOST_OUTPUTS, &count))
         return false;
     if (dims.size[axis] < 0)
         return clade_onnx_refuse(node, "the size of the axis it splits is open; give the input's dims");
@@ -206,7 +205,6 @@ static bool translate_pad(clade_onnx_node *node) {
 
 /* ---- repeats ---- */
 
-/* Each axis of size X as (1, X) expanded to (repeats, X). */
 /* X, COUNT times after itself along AXIS; by doubling: log2 joins instead of one of every copy. */
 static clade_value repeat(clade_value x, int axis, int64_t count) {
     clade_value parts[2], whole = CLADE_NO_VALUE, power = x;
@@ -222,12 +220,27 @@ static clade_value repeat(clade_value x, int axis, int64_t count) {
     return whole;
 }
 
+/* How often each of RANK axes is repeated: inputs 1 and, before operator set 6, a number and the axis that it is of. */
+static bool read_repeats(clade_onnx_node *node, int rank, int64_t repeats[CLADE_MAX_RANK]) {
+    int64_t number, given;
+    int count, axis;
+    if (node->opset >= 6) {
+        if (!clade_onnx_whole_numbers(node, 1, repeats, CLADE_MAX_RANK, &count)) return false;
+        return count == rank || clade_onnx_refuse(node, "%d repeats for %d axes", count, rank);
+    }
+    if (!clade_onnx_whole_numbers(node, 1, &number, 1, &count) ||
+        !clade_onnx_whole_numbers(node, 2, &given, 1, &count) || !clade_onnx_axis(node, given, rank, &axis))
+        return false;
+    for (int i = 0; i < rank; i++)
+        repeats[i] = i == axis ? number : 1;
+    return true;
+}
+
 static bool translate_tile(clade_onnx_node *node) {
     clade_dims to = clade_onnx_dims_of(node, 0);
     int64_t repeats[CLADE_MAX_RANK];
-    int count;
-    if (!clade_onnx_whole_numbers(node, 1, repeats, CLADE_MAX_RANK, &count)) return false;
-    if (count != to.rank) return clade_onnx_refuse(node, "%d repeats for %d axes", count, to.rank);
+    const int count = to.rank;
+    if (!read_repeats(node, count, repeats)) return false;
     for (int axis = 0; axis < count; axis++) {
         if (repeats[axis] < 0) return clade_onnx_refuse(node, "%lld repeats", (long long)repeats[axis]);
         to.size[axis] = clade_size_multiply(node->graph, to.size[axis], repeats[axis]);
@@ -297,16 +310,21 @@ static bool translate_scatter_nd(clade_onnx_node *node) {
 /* ---- blocks ---- */
 
 static bool translate_depth_to_space(clade_onnx_node *node) {
-    char mode[64];
-    clade_onnx_text(node, "mode", "DCR", mode);
+    static const char *const words[] = { "DCR", "CRD", NULL };
     const clade_value x = clade_onnx_in(node, 0);
-    return clade_onnx_give(node,
-                           clade_depth_to_space(x, clade_onnx_int(node, "blocksize", 1), strcmp(mode, "CRD") == 0));
+    int which;
+    if (!clade_onnx_word(node, "mode", "DCR", words, &which)) return false;
+    return clade_onnx_give(node, clade_depth_to_space(x, clade_onnx_int(node, "blocksize", 1), which == 1));
 }
 
+/* The pixels of a block come before the channels, or with CRD after them. */
 static bool translate_space_to_depth(clade_onnx_node *node) {
-    const clade_value x = clade_onnx_in(node, 0);
-    return clade_onnx_give(node, clade_space_to_depth(x, clade_onnx_int(node, "blocksize", 1)));
+    static const char *const words[] = { "DCR", "CRD", NULL };
+    const int64_t block = clade_onnx_int(node, "blocksize", 1);
+    int which;
+    if (!clade_onnx_word(node, "mode", "DCR", words, &which)) return false;
+    const clade_value y = clade_space_to_depth(clade_onnx_in(node, 0), block);
+    return clade_onnx_give(node, which == 0 ? y : clade_channel_shuffle(y, block * block));
 }
 
 const clade_onnx_translator clade_onnx_moves[] = {

@@ -55,7 +55,7 @@ bool clade_onnx_known(clade_onnx_node *node, int index) {
     return node->in[index]->tensor != NULL || clade_onnx_depends_on_constants(node->import, node->in[index]->value);
 }
 
-bool clade_onnx_numbers(clade_onnx_node *node, int index, double *numbers, int most, int *count) {
+static bool read_numbers(clade_onnx_node *node, int index, double *numbers, int most, int *count) {
     *count = 0;
     if (!clade_onnx_has(node, index)) return clade_onnx_refuse(node, "input %d is missing", index);
     const clade_onnx_tensor *tensor = node->in[index]->tensor;
@@ -75,6 +75,45 @@ bool clade_onnx_numbers(clade_onnx_node *node, int index, double *numbers, int m
     return true;
 }
 
+/* How far NUMBER is from a multiple of an open batch: 0 for one, a few for the batch less 1 and the like; INFINITY for a number
+ * that has nothing to do with it. */
+static double from_batch(const clade_onnx_node *node, double number) {
+    enum { NEAR = 256 };
+    const double rest = fabs(remainder(number, CLADE_ONNX_BATCH));
+    return node->import->has_batch && fabs(number) > NEAR && rest <= NEAR ? rest : INFINITY;
+}
+
+static bool refuse_batch(clade_onnx_node *node, int index) {
+    return clade_onnx_refuse(node, "input %d depends on the batch, which is open; give the input's dims", index);
+}
+
+bool clade_onnx_numbers(clade_onnx_node *node, int index, double *numbers, int most, int *count) {
+    if (!read_numbers(node, index, numbers, most, count)) return false;
+    for (int i = 0; i < *count; i++)
+        if (from_batch(node, numbers[i]) < INFINITY) return refuse_batch(node, index);
+    return true;
+}
+
+static int64_t whole(double number) {
+    return number >= 9.2e18 ? INT64_MAX : number <= -9.2e18 ? INT64_MIN : (int64_t)llround(number);
+}
+
+bool clade_onnx_sizes(clade_onnx_node *node, int index, int64_t *numbers, clade_size *sizes, int most, int *count) {
+    double *reals = clade_allocate(node->import->context, (size_t)most + 1, sizeof *reals);
+    if (reals == NULL) return clade_onnx_refuse(node, "out of memory");
+    bool good = read_numbers(node, index, reals, most, count);
+    for (int i = 0; good && i < *count; i++) {
+        const double rest = from_batch(node, reals[i]);
+        sizes[i] = numbers[i] = whole(reals[i]);
+        if (rest == 0 && reals[i] > 0)
+            sizes[i] = clade_size_multiply(node->graph, CLADE_BATCH, numbers[i] / CLADE_ONNX_BATCH);
+        else if (rest < INFINITY)
+            good = refuse_batch(node, index);
+    }
+    clade_free(node->import->context, reals);
+    return good;
+}
+
 bool clade_onnx_whole_numbers(clade_onnx_node *node, int index, int64_t *numbers, int most, int *count) {
     const clade_onnx_tensor *tensor = clade_onnx_has(node, index) ? node->in[index]->tensor : NULL;
     if (tensor != NULL && tensor->whole != NULL && tensor->count <= most) { /* without a way through double */
@@ -86,7 +125,7 @@ bool clade_onnx_whole_numbers(clade_onnx_node *node, int index, int64_t *numbers
     if (reals == NULL) return clade_onnx_refuse(node, "out of memory");
     const bool good = clade_onnx_numbers(node, index, reals, most, count);
     for (int i = 0; good && i < *count; i++)
-        numbers[i] = reals[i] >= 9.2e18 ? INT64_MAX : reals[i] <= -9.2e18 ? INT64_MIN : (int64_t)llround(reals[i]);
+        numbers[i] = whole(reals[i]);
     clade_free(node->import->context, reals);
     return good;
 }

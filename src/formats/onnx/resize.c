@@ -240,13 +240,19 @@ static bool read_scales(clade_onnx_node *node, const clade_dims *dims, const int
                         int64_t *sizes) {
     int given = 0;
     if (clade_onnx_has(node, 3)) {
-        if (!clade_onnx_whole_numbers(node, 3, sizes, CLADE_MAX_RANK, &given)) return false;
+        clade_size known[CLADE_MAX_RANK]; /* an open axis keeps its size, whatever is said of it */
+        if (!clade_onnx_sizes(node, 3, sizes, known, CLADE_MAX_RANK, &given)) return false;
         if (given != count) return clade_onnx_refuse(node, "%d sizes for %d axes", given, count);
         if (!check_sizes(node, dims, axes, count, sizes)) return false;
         return scale_to_sizes(node, dims, axes, count, sizes, scale);
     }
-    const Onnx__AttributeProto *list = clade_onnx_attribute(node, "scales"); /* Upsample 7 */
-    if (list != NULL) {
+    const Onnx__AttributeProto *list = clade_onnx_attribute(node, "scales");     /* Upsample 7 */
+    if (clade_onnx_attribute(node, "height_scale") != NULL && dims->rank == 4) { /* Upsample 1 */
+        given = 4;
+        scale[0] = scale[1] = 1;
+        scale[2] = clade_onnx_float(node, "height_scale", 1);
+        scale[3] = clade_onnx_float(node, "width_scale", 1);
+    } else if (list != NULL) {
         given = list->n_floats <= CLADE_MAX_RANK ? (int)list->n_floats : 0;
         for (int i = 0; i < given; i++)
             scale[i] = (double)list->floats[i];

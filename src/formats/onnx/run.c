@@ -23,26 +23,11 @@ static const int onnx_types[CLADE_NPY_TYPES] = {
     [CLADE_NPY_U64] = ONNX__TENSOR_PROTO__DATA_TYPE__UINT64, [CLADE_NPY_BOOL] = ONNX__TENSOR_PROTO__DATA_TYPE__BOOL,
 };
 
-/* bfloat16 has no NPY type: float32 holds it. */
+/* bfloat16 has no NPY type: float32 holds it, rounded. */
 static clade_npy_type npy_type(int type) {
     for (int i = 0; i < CLADE_NPY_TYPES; i++)
         if (onnx_types[i] == type) return (clade_npy_type)i;
     return CLADE_NPY_F32;
-}
-
-/* The half-precision bits nearest to VALUE, ties to even. */
-static uint16_t half_bits(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
-    const double size = fabs((double)value);
-    if (isnan(value)) return (uint16_t)(sign | 0x7e00);
-    if (size >= 65520) return (uint16_t)(sign | 0x7c00);
-    if (size < ldexp(1, -14)) return (uint16_t)(sign | (uint16_t)nearbyint(ldexp(size, 24)));
-    int exponent;
-    const double fraction = frexp(size, &exponent);        /* 0.5 to 1 */
-    const int steps = (int)nearbyint(ldexp(fraction, 11)); /* 1024 to 2048, which carries into the exponent */
-    return (uint16_t)(sign | (uint16_t)(((exponent + 14) << 10) + steps - 1024));
 }
 
 /* The device's four-byte elements as elements of TYPE. */
@@ -64,7 +49,7 @@ static void convert(clade_npy_type type, const void *from, int64_t count, void *
             ((int64_t *)to)[i] = whole;
             break;
         case CLADE_NPY_F16:
-            ((uint16_t *)to)[i] = half_bits(real);
+            ((uint16_t *)to)[i] = clade_onnx_half_bits(real);
             break;
         case CLADE_NPY_I16:
         case CLADE_NPY_U16:
@@ -253,12 +238,12 @@ static clade_status path_for(job *j, const char *name, const char *suffix, char 
 }
 
 /* The graph is that of inference already; with gradients the session must not drop what they need. */
-static clade_status fetch(job *j, clade_value value, clade_npy_type type, const char *path) {
+static clade_status fetch(job *j, clade_value value, int type, const char *path) {
     const clade_dims dims = clade_value_dims(value);
-    clade_npy out = { .type = type, .rank = dims.rank };
+    clade_npy out = { .type = npy_type(type), .rank = dims.rank };
     const int64_t count = clade_dims_value(j->graph, &dims, (clade_binding){ 1, 1 }, out.sizes);
     void *elements = clade_allocate(j->context, (size_t)count + 1, 4);
-    out.values = clade_allocate(j->context, (size_t)count + 1, clade_npy_type_size(type));
+    out.values = clade_allocate(j->context, (size_t)count + 1, clade_npy_type_size(out.type));
     clade_status status = CLADE_OK;
     if (elements == NULL || out.values == NULL) status = clade_fail_memory(j->context, (size_t)count * 8, path);
     const clade_binding_array target = { value, elements, count };
@@ -272,7 +257,9 @@ static clade_status fetch(job *j, clade_value value, clade_npy_type type, const 
                                                                      .fetch_count = 1,
                                                                      .inference = j->options->gradient_count == 0 });
     if (status == CLADE_OK) {
-        convert(type, elements, count, out.values);
+        for (int64_t i = 0; i < count && clade_onnx_type_is_float(type); i++)
+            ((float *)elements)[i] = clade_onnx_shortened(type, ((const float *)elements)[i]);
+        convert(out.type, elements, count, out.values);
         status = clade_npy_write(j->context, path, &out);
     }
     clade_free(j->context, elements);
@@ -298,7 +285,7 @@ static clade_status write_outputs(job *j) {
         if (status == CLADE_OK && !clade_value_valid(ports[i].value))
             status = write_nothing(j, &ports[i], path);
         else if (status == CLADE_OK)
-            status = fetch(j, clade_rewrite_value(&j->rewrite, ports[i].value), npy_type(ports[i].type), path);
+            status = fetch(j, clade_rewrite_value(&j->rewrite, ports[i].value), ports[i].type, path);
     }
     return status;
 }
@@ -307,7 +294,7 @@ static clade_status write_outputs(job *j) {
 typedef struct wanted {
     const char *name;
     clade_value with, gradient;
-    clade_npy_type type;
+    int type; /* ONNX's */
 } wanted;
 
 static size_t list_wanted(const job *j, wanted *list) {
@@ -316,13 +303,13 @@ static size_t list_wanted(const job *j, wanted *list) {
     size_t count = 0;
     for (size_t i = 0; i < inputs; i++) {
         if (!clade_onnx_type_is_float(ports[i].type)) continue;
-        list[count++] = (wanted){ ports[i].name, ports[i].value, CLADE_NO_VALUE, npy_type(ports[i].type) };
+        list[count++] = (wanted){ ports[i].name, ports[i].value, CLADE_NO_VALUE, ports[i].type };
     }
     for (size_t i = 0; i < j->network->leaf_count; i++) {
         const clade_onnx_leaf *leaf = &j->network->leaves[i];
         if (!clade_onnx_type_is_float(leaf->tensor->type)) continue;
         list[count++] =
-            (wanted){ clade_value_node(leaf->value)->name, leaf->value, CLADE_NO_VALUE, npy_type(leaf->tensor->type) };
+            (wanted){ clade_value_node(leaf->value)->name, leaf->value, CLADE_NO_VALUE, leaf->tensor->type };
     }
     return count;
 }

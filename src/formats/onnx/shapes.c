@@ -1,5 +1,5 @@
 /* ONNX's operators that give an array other axes, or speak of its shape. */
-#include "formats/onnx/import.h"
+#include "formats/onnx/state.h"
 
 #include <string.h>
 
@@ -40,20 +40,22 @@ static bool give_shaped(clade_onnx_node *node, clade_dims to) {
 
 static bool translate_reshape(clade_onnx_node *node) {
     const clade_dims from = clade_onnx_dims_of(node, 0);
-    int64_t sizes[CLADE_MAX_RANK];
+    int64_t numbers[CLADE_MAX_RANK];
+    clade_size sizes[CLADE_MAX_RANK];
     int count = 0;
     if (node->opset < 5) {
-        count = clade_onnx_ints(node, "shape", sizes, CLADE_MAX_RANK);
+        count = clade_onnx_ints(node, "shape", numbers, CLADE_MAX_RANK);
         if (count < 0) return false;
-    } else if (!clade_onnx_whole_numbers(node, 1, sizes, CLADE_MAX_RANK, &count)) {
+        memcpy(sizes, numbers, sizeof sizes);
+    } else if (!clade_onnx_sizes(node, 1, numbers, sizes, CLADE_MAX_RANK, &count)) {
         return false;
     }
     const bool zero_stays = clade_onnx_int(node, "allowzero", 0) == 0;
     clade_dims to = { .rank = count };
     for (int i = 0; i < count; i++) {
-        if (sizes[i] == 0 && zero_stays && i >= from.rank)
+        if (numbers[i] == 0 && zero_stays && i >= from.rank)
             return clade_onnx_refuse(node, "it keeps axis %d, which is not there", i);
-        to.size[i] = sizes[i] == -1 ? CLADE_REST : sizes[i] == 0 && zero_stays ? from.size[i] : sizes[i];
+        to.size[i] = numbers[i] == -1 ? CLADE_REST : numbers[i] == 0 && zero_stays ? from.size[i] : sizes[i];
     }
     if (names_open_batch(&from, &to)) to.size[0] = CLADE_BATCH;
     return give_shaped(node, to);
@@ -141,7 +143,10 @@ static bool translate_transpose(clade_onnx_node *node) {
 static bool translate_expand(clade_onnx_node *node) {
     const clade_dims from = clade_onnx_dims_of(node, 0);
     clade_dims asked = { 0 }, to;
-    if (!clade_onnx_whole_numbers(node, 1, asked.size, CLADE_MAX_RANK, &asked.rank)) return false;
+    int64_t numbers[CLADE_MAX_RANK];
+    if (!clade_onnx_sizes(node, 1, numbers, asked.size, CLADE_MAX_RANK, &asked.rank)) return false;
+    for (int i = 0; i < asked.rank; i++)
+        if (numbers[i] < 0) return clade_onnx_refuse(node, "a size of %lld", (long long)numbers[i]);
     if (!clade_dims_broadcast(&from, &asked, &to))
         return clade_onnx_refuse(node, "the shape asked for does not fit the array's");
     if (clade_onnx_dims_empty(&to)) return clade_onnx_empty(node, 0, clade_onnx_type(node, 0), &to);
@@ -154,6 +159,22 @@ static bool translate_identity(clade_onnx_node *node) {
 
 /* ---- shapes as numbers ---- */
 
+/* SIZE in numbers, with CLADE_ONNX_BATCH for an open batch, which *OPEN then tells. */
+static double number_of(const clade_onnx_node *node, clade_size size, bool *open) {
+    *open = *open || size < 0;
+    return (double)clade_size_value(node->graph, size, (clade_binding){ .batch = CLADE_ONNX_BATCH, .time = 1 });
+}
+
+/* NUMBERS, in which an open batch is spelled as a number. */
+static bool give_sizes(clade_onnx_node *node, const clade_dims *dims, const double *numbers, bool open) {
+    clade_onnx *network = node->import->network;
+    const clade_value sizes = clade_onnx_constant(node, INT64, dims, numbers);
+    if (open && clade_value_valid(sizes))
+        network->leaves[network->leaf_count - 1].of_batch = node->import->has_batch = true;
+    clade_onnx_out(node, 0, sizes, INT64);
+    return true;
+}
+
 static bool translate_shape(clade_onnx_node *node) {
     const clade_dims dims = clade_onnx_dims_of(node, 0);
     int64_t begin = clade_onnx_int(node, "start", 0), end = clade_onnx_int(node, "end", dims.rank);
@@ -164,21 +185,17 @@ static bool translate_shape(clade_onnx_node *node) {
     if (end > dims.rank) end = dims.rank;
     const clade_dims made = clade_shape(end > begin ? end - begin : 0);
     if (end <= begin) return clade_onnx_empty(node, 0, INT64, &made);
-    for (int64_t i = begin; i < end; i++) {
-        if (dims.size[i] < 0)
-            return clade_onnx_refuse(node, "the size of axis %lld is open; give the input's dims", (long long)i);
-        numbers[i - begin] = (double)dims.size[i];
-    }
-    clade_onnx_out(node, 0, clade_onnx_constant(node, INT64, &made, numbers), INT64);
-    return true;
+    bool open = false;
+    for (int64_t i = begin; i < end; i++)
+        numbers[i - begin] = number_of(node, dims.size[i], &open);
+    return give_sizes(node, &made, numbers, open);
 }
 
 static bool translate_size(clade_onnx_node *node) {
     const clade_dims dims = clade_onnx_dims_of(node, 0);
-    const clade_size count = clade_dims_count(node->graph, &dims);
-    if (count < 0) return clade_onnx_refuse(node, "the array's size is open; give the input's dims");
-    clade_onnx_out(node, 0, clade_onnx_constant(node, INT64, &CLADE_SCALAR, &(const double){ (double)count }), INT64);
-    return true;
+    bool open = false;
+    const double count = number_of(node, clade_dims_count(node->graph, &dims), &open);
+    return give_sizes(node, &CLADE_SCALAR, &count, open);
 }
 
 const clade_onnx_translator clade_onnx_shapes[] = {

@@ -12,6 +12,7 @@ typedef struct clade_onnx_leaf {
     clade_value value;
     const clade_onnx_tensor *tensor;
     bool is_input; /* the caller feeds it; what it holds is known already */
+    bool of_batch; /* it has CLADE_ONNX_BATCH for an open batch: shapes may be made of it, nothing on a device */
 } clade_onnx_leaf;
 
 struct clade_onnx {
@@ -39,10 +40,11 @@ struct clade_onnx_import {
     clade_reference *reference; /* evaluates what depends on constants */
     uint8_t *known;             /* of each node of the graph: what it depends on (known.c) */
     uint32_t known_count, known_capacity;
+    bool has_batch; /* some leaf is of_batch */
     const clade_onnx_translator *row;
     const char *op, *node; /* at work, for messages */
     bool refused;
-    size_t inlined; /* nodes of subgraphs that were translated, at every step anew */
+    size_t inlined; /* nodes of subgraphs and of layers by steps that were translated, at every step anew */
     int depth;      /* of the subgraph that is translated in place; 0: the network itself */
 };
 
@@ -61,6 +63,8 @@ clade_value clade_onnx_lower(clade_onnx_import *import, clade_onnx_value *value)
 /* The numbers of a value of the graph that depends on constants alone; NULL when it does not, or on a fault. */
 const clade_tensor *clade_onnx_evaluate(clade_onnx_import *import, clade_value value);
 bool clade_onnx_depends_on_constants(clade_onnx_import *import, clade_value value);
+/* CLADE_ERROR_UNSUPPORTED where an output is computed from a leaf of_batch. */
+clade_status clade_onnx_check_batch(clade_onnx_import *import);
 /* Translates a node, and names an initialiser, of the network or of a subgraph in place. */
 clade_status clade_onnx_add_node(clade_onnx_import *import, const Onnx__NodeProto *proto);
 clade_status clade_onnx_add_initializer(clade_onnx_import *import, const Onnx__TensorProto *proto);

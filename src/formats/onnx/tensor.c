@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -70,6 +71,28 @@ double clade_onnx_half(uint16_t bits) {
     return bits & 0x8000 ? -size : size;
 }
 
+uint16_t clade_onnx_half_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+    const double size = fabs((double)value);
+    if (isnan(value)) return (uint16_t)(sign | 0x7e00);
+    if (size >= 65520) return (uint16_t)(sign | 0x7c00);
+    if (size < ldexp(1, -14)) return (uint16_t)(sign | (uint16_t)nearbyint(ldexp(size, 24)));
+    int exponent;
+    const double fraction = frexp(size, &exponent);        /* 0.5 to 1 */
+    const int steps = (int)nearbyint(ldexp(fraction, 11)); /* 1024 to 2048, which carries into the exponent */
+    return (uint16_t)(sign | (uint16_t)(((exponent + 14) << 10) + steps - 1024));
+}
+
+float clade_onnx_shortened(int type, float value) {
+    uint32_t bits;
+    if (type == TYPE(FLOAT16)) return (float)clade_onnx_half(clade_onnx_half_bits(value));
+    if (type != TYPE(BFLOAT16) || isnan(value)) return value;
+    memcpy(&bits, &value, sizeof bits);
+    return (float)clade_onnx_bfloat16((uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16));
+}
+
 double clade_onnx_bfloat16(uint16_t bits) {
     const uint32_t wide = (uint32_t)bits << 16;
     float value;
@@ -129,6 +152,16 @@ static clade_status from_bytes(clade_context *context, const char *name, const u
     return CLADE_OK;
 }
 
+static clade_status make_room(clade_context *context, const char *name, clade_onnx_tensor *tensor) {
+    void *elements = clade_allocate(context, (size_t)tensor->count + 1, 8);
+    if (elements == NULL) return clade_fail_memory(context, (size_t)tensor->count * 8, name);
+    if (clade_onnx_type_is_float(tensor->type))
+        tensor->real = elements;
+    else
+        tensor->whole = elements;
+    return CLADE_OK;
+}
+
 /* ---- data in other files ---- */
 
 static const char *entry_of(const Onnx__TensorProto *proto, const char *key) {
@@ -149,26 +182,41 @@ static bool stays_beside(const char *path) {
     return true;
 }
 
+/* The number that KEY is; OTHERWISE where it is absent. */
+static bool entry_number(const Onnx__TensorProto *proto, const char *key, uint64_t otherwise, uint64_t *number) {
+    const char *text = entry_of(proto, key);
+    char *end = NULL;
+    *number = otherwise;
+    if (text == NULL) return true;
+    if (text[0] < '0' || text[0] > '9') return false;
+    errno = 0;
+    *number = strtoull(text, &end, 10);
+    return errno == 0 && *end == '\0';
+}
+
+/* Only what is the tensor's is read, and its elements get room when it is there. */
 static clade_status read_external(clade_context *context, const char *folder, const char *name,
                                   const Onnx__TensorProto *proto, clade_onnx_tensor *tensor) {
-    const char *location = entry_of(proto, "location"), *offset = entry_of(proto, "offset"),
-               *length = entry_of(proto, "length");
+    const char *location = entry_of(proto, "location");
+    const uint64_t wanted = (uint64_t)tensor->count * types[tensor->type].bytes;
+    char path[4096], *data = NULL;
+    uint64_t begin, length;
+    size_t bytes = 0;
     if (folder == NULL || !stays_beside(location))
         return clade_fail(context, CLADE_ERROR_INPUT, "tensor \"%s\": its data are at \"%s\", not beside the model",
                           name, location != NULL ? location : "");
-    char path[4096], *data = NULL;
-    size_t bytes = 0;
     if (snprintf(path, sizeof path, "%s/%s", folder, location) >= (int)sizeof path)
         return clade_fail(context, CLADE_ERROR_INPUT, "tensor \"%s\": the path of its data is too long", name);
-    clade_status status = clade_file_read(context, path, PTRDIFF_MAX, &data, &bytes);
-    if (status != CLADE_OK) return status;
-    const size_t begin = offset != NULL ? (size_t)strtoull(offset, NULL, 10) : 0;
-    const size_t there = begin <= bytes ? bytes - begin : 0;
-    const size_t count = length != NULL ? (size_t)strtoull(length, NULL, 10) : there;
-    if (begin > bytes || count > there)
-        status = clade_fail(context, CLADE_ERROR_INPUT, "tensor \"%s\": its data are past the end of %s", name, path);
-    else
-        status = from_bytes(context, name, (const uint8_t *)data + begin, count, tensor);
+    if (!entry_number(proto, "offset", 0, &begin) || !entry_number(proto, "length", wanted, &length))
+        return clade_fail(context, CLADE_ERROR_INPUT, "tensor \"%s\": offset and length of its data are no numbers",
+                          name);
+    if (length != wanted)
+        return clade_fail(context, CLADE_ERROR_INPUT,
+                          "tensor \"%s\": %" PRIu64 " bytes of data in %s for %" PRId64 " elements of %s", name, length,
+                          path, tensor->count, types[tensor->type].name);
+    clade_status status = clade_file_read_part(context, path, begin, (size_t)wanted, &data, &bytes);
+    if (status == CLADE_OK) status = make_room(context, name, tensor);
+    if (status == CLADE_OK) status = from_bytes(context, name, (const uint8_t *)data, bytes, tensor);
     clade_free(context, data);
     return status;
 }
@@ -257,16 +305,6 @@ static clade_status take_sizes(clade_context *context, const char *name, const O
                       tensor->count, there);
 }
 
-static clade_status make_room(clade_context *context, const char *name, clade_onnx_tensor *tensor) {
-    void *elements = clade_allocate(context, (size_t)tensor->count + 1, 8);
-    if (elements == NULL) return clade_fail_memory(context, (size_t)tensor->count * 8, name);
-    if (clade_onnx_type_is_float(tensor->type))
-        tensor->real = elements;
-    else
-        tensor->whole = elements;
-    return CLADE_OK;
-}
-
 clade_status clade_onnx_tensor_from_bytes(clade_context *context, const char *name, int type, int rank,
                                           const int64_t *sizes, const void *bytes, clade_onnx_tensor *tensor) {
     *tensor = (clade_onnx_tensor){ .type = type, .rank = rank, .count = 1 };
@@ -286,11 +324,11 @@ clade_status clade_onnx_tensor_read(clade_context *context, const char *folder, 
     if (clade_onnx_type_bytes(tensor->type) == 0)
         return clade_fail(context, CLADE_ERROR_UNSUPPORTED, "tensor \"%s\": elements of %s are not supported", name,
                           clade_onnx_type_name(tensor->type));
+    const bool external = proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
     clade_status status = take_sizes(context, name, proto, tensor);
+    if (status == CLADE_OK && !external) status = make_room(context, name, tensor);
     if (status != CLADE_OK) return status;
-    status = make_room(context, name, tensor);
-    if (status != CLADE_OK) return status;
-    if (proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
+    if (external)
         status = read_external(context, folder, name, proto, tensor);
     else if (proto->has_raw_data)
         status = from_bytes(context, name, proto->raw_data.data, proto->raw_data.len, tensor);

@@ -37,5 +37,9 @@ clade_status clade_onnx_tensor_store(clade_context *context, const char *what, c
 /* The value of 16 bits read as IEEE half precision, or as bfloat16. */
 double clade_onnx_half(uint16_t bits);
 double clade_onnx_bfloat16(uint16_t bits);
+/* The half-precision bits nearest to VALUE, ties to even. */
+uint16_t clade_onnx_half_bits(float value);
+/* VALUE as an array of TYPE holds it: nearest, ties to even, where that is float16 or bfloat16. */
+float clade_onnx_shortened(int type, float value);
 
 #endif

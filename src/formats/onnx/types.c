@@ -60,10 +60,13 @@ static bool read_fill(clade_onnx_node *node, int *type, double *number) {
 
 static bool translate_constant_of_shape(clade_onnx_node *node) {
     clade_dims dims = { 0 };
+    int64_t numbers[CLADE_MAX_RANK];
     double number;
     int type;
-    if (!clade_onnx_whole_numbers(node, 0, dims.size, CLADE_MAX_RANK, &dims.rank) || !read_fill(node, &type, &number))
+    if (!clade_onnx_sizes(node, 0, numbers, dims.size, CLADE_MAX_RANK, &dims.rank) || !read_fill(node, &type, &number))
         return false;
+    for (int i = 0; i < dims.rank; i++)
+        if (numbers[i] < 0) return clade_onnx_refuse(node, "a size of %lld", (long long)numbers[i]);
     if (clade_onnx_dims_empty(&dims)) return clade_onnx_empty(node, 0, type, &dims);
     clade_value y = clade_constant(node->graph, dims, (float)number);
     if (!clade_onnx_type_is_float(type)) y = clade_cast(y, CLADE_I32);

@@ -17,15 +17,17 @@ static bool translate_divide(clade_onnx_node *node) {
     return clade_onnx_give(node, clade_onnx_wrap(clade_whole_divide(a, b), clade_onnx_type(node, 0)));
 }
 
-/* The remainder has the sign of the divisor, with `fmod` that of the dividend. */
+/* The remainder has the sign of the divisor, with `fmod` that of the dividend. An infinite divisor leaves the dividend as it is,
+ * or, where their signs differ, is what comes out. */
 static bool translate_modulo(clade_onnx_node *node) {
     const clade_value a = clade_onnx_in(node, 0), b = clade_onnx_in(node, 1);
     const bool as_fmod = clade_onnx_int(node, "fmod", 0) != 0;
-    if (is_float(node, 0)) return clade_onnx_give(node, as_fmod ? clade_float_remainder(a, b) : clade_remainder(a, b));
-    const clade_value rest = clade_whole_remainder(a, b);
+    const bool real = is_float(node, 0);
+    const clade_value rest = real ? clade_float_remainder(a, b) : clade_whole_remainder(a, b);
     if (as_fmod) return clade_onnx_give(node, rest);
     const clade_value zero = clade_onnx_scalar(node, clade_onnx_type(node, 0), 0);
-    const clade_value differ = clade_less(clade_bits_exclusive_or(rest, b), zero);
+    const clade_value differ = real ? clade_logical_exclusive_or(clade_less(rest, zero), clade_less(b, zero))
+                                    : clade_less(clade_bits_exclusive_or(rest, b), zero);
     const clade_value moves = clade_logical_and(differ, clade_logical_not(clade_equal(rest, zero)));
     return clade_onnx_give(node, clade_where(moves, clade_add(rest, b), rest));
 }
@@ -89,15 +91,20 @@ static bool translate_bits_not(clade_onnx_node *node) {
     return clade_onnx_give(node, clade_onnx_wrap(clade_bits_exclusive_or(clade_onnx_in(node, 0), ones), type));
 }
 
+/* A shift by as many bits as there are, or by less than none, leaves what one by all of them does: nothing, or the sign. */
 static bool translate_shift(clade_onnx_node *node) {
     static const char *const words[] = { "LEFT", "RIGHT", NULL };
     const clade_value a = clade_onnx_in(node, 0), b = clade_onnx_in(node, 1);
     const int type = clade_onnx_type(node, 0);
+    double low, high;
     int which;
     if (!clade_onnx_word(node, "direction", "", words, &which)) return false;
-    const clade_value beyond = clade_less(clade_onnx_scalar(node, type, 31), b);
+    const clade_value zero = clade_onnx_scalar(node, type, 0), last = clade_onnx_scalar(node, type, 31);
+    const clade_value beyond = clade_logical_or(clade_less(last, b), clade_less(b, zero));
     const clade_value y = which == 0 ? clade_onnx_wrap(clade_shift_left(a, b), type) : clade_shift_right(a, b);
-    return clade_onnx_give(node, clade_where(beyond, clade_onnx_scalar(node, type, 0), y));
+    clade_onnx_type_ends(type, &low, &high);
+    const bool keeps_sign = which == 1 && low < 0;
+    return clade_onnx_give(node, clade_where(beyond, keeps_sign ? clade_shift_right(a, last) : zero, y));
 }
 
 const clade_onnx_translator clade_onnx_whole[] = {
