@@ -42,7 +42,7 @@ typedef struct device_options {
           offsetof(ARGUMENTS, devices.micro_batches),                                                                     \
           "M",                                                                                                            \
           1,                                                                                                              \
-          "with --split-layers: in how many parts a batch goes through them; default as many as should be fastest" },                     \
+          "with --split-layers: in how many parts a batch goes through them; default as many as should be fastest" },     \
         { "--split-at",                                                                                                   \
           OPTION_TEXT,                                                                                                    \
           offsetof(ARGUMENTS, devices.split_at),                                                                          \
@@ -59,7 +59,7 @@ typedef struct training_devices {
     clade_device *list[CLADE_MAX_TRAIN_DEVICES];
     size_t count;
     double shares[CLADE_MAX_TRAIN_DEVICES];
-    bool shared; /* whether SHARES were given */
+    bool shared;                                   /* whether SHARES were given */
     const char *split_at[CLADE_MAX_TRAIN_DEVICES]; /* in NAMES; of the first device NULL where none were given */
     char names[512];
 } training_devices;

@@ -65,9 +65,9 @@ clade_dims clade_onnx_dims_of(clade_onnx_node *node, int index);
 /* Input INDEX in numbers, at most MOST. False, refusing, when it does not depend on constants alone or is longer. */
 bool clade_onnx_numbers(clade_onnx_node *node, int index, double *numbers, int most, int *count);
 bool clade_onnx_whole_numbers(clade_onnx_node *node, int index, int64_t *numbers, int most, int *count);
-/* What stands for an open batch in arithmetic on shapes: a prime far from round numbers, so that what comes out as a multiple of it is as many
- * times the batch. Numbers of that kind are refused by the two above; shapes are read by this one: each number, and the
- * size that it is in SIZES, of at most MOST. */
+/* What stands for an open batch in arithmetic on shapes: a prime far from round numbers, so that what comes out as a
+ * multiple of it is as many times the batch. Numbers at and near such multiples are refused by the two above; shapes are
+ * read by this one: each number, and the size that it is in SIZES, of at most MOST. */
 enum { CLADE_ONNX_BATCH = 1357001 };
 bool clade_onnx_sizes(clade_onnx_node *node, int index, int64_t *numbers, clade_size *sizes, int most, int *count);
 /* Whether input INDEX depends on constants alone. */
