@@ -22,24 +22,26 @@ enum { LAST = STRIDE * AGES - 1, SHORT = 8 };
 
 /* By LOAD_A(place) and LOAD_B(place), 16 floats of either plane's row. */
 #if STRIDE == 1
-#define PICK(I, LANES)                                                                                                 \
-    if (I < SIZE) v[I] = (float16)(a.LANES, b.LANES);
+#define PICK(I, L0, L1, L2, L3, L4, L5, L6, L7)                                                                        \
+    if (I < SIZE)                                                                                                      \
+        v[I] = (float16)(a.L0, a.L1, a.L2, a.L3, a.L4, a.L5, a.L6, a.L7, b.L0, b.L1, b.L2, b.L3, b.L4, b.L5, b.L6,     \
+                         b.L7);
 #define SPREAD_PAIR(LOAD_A, LOAD_B)                                                                                    \
     const float16 a = LOAD_A(0), b = LOAD_B(0);                                                                        \
-    PICK(0, s01234567)                                                                                                 \
-    PICK(1, s12345678)                                                                                                 \
-    PICK(2, s23456789)                                                                                                 \
-    PICK(3, s3456789a)                                                                                                 \
-    PICK(4, s456789ab)                                                                                                 \
-    PICK(5, s56789abc)                                                                                                 \
-    PICK(6, s6789abcd)
+    PICK(0, s0, s1, s2, s3, s4, s5, s6, s7)                                                                            \
+    PICK(1, s1, s2, s3, s4, s5, s6, s7, s8)                                                                            \
+    PICK(2, s2, s3, s4, s5, s6, s7, s8, s9)                                                                            \
+    PICK(3, s3, s4, s5, s6, s7, s8, s9, sa)                                                                            \
+    PICK(4, s4, s5, s6, s7, s8, s9, sa, sb)                                                                            \
+    PICK(5, s5, s6, s7, s8, s9, sa, sb, sc)                                                                            \
+    PICK(6, s6, s7, s8, s9, sa, sb, sc, sd)
 #else
 #define SPREAD_PAIR(LOAD_A, LOAD_B)                                                                                    \
     UNROLL                                                                                                             \
     for (int i = 0; i < SIZE; i += 2) {                                                                                \
         const float16 a = LOAD_A(i), b = LOAD_B(i);                                                                    \
-        v[i] = (float16)(a.even, b.even);                                                                              \
-        v[i + 1] = (float16)(a.odd, b.odd);                                                                            \
+        v[i] = EVEN_16(a, b);                                                                                          \
+        v[i + 1] = ODD_16(a, b);                                                                                       \
     }
 #endif
 #define OTHER_ROW_16(AT) mask_16(READ_16(line + apart + (AT)), x + (AT), (uint)s->width)
@@ -102,8 +104,7 @@ INLINE void read_pair(const source *s, int apart, int y, int x, float16 v[SIZE +
 #define ONE_FACTOR(J) (float16)(w[J])
 #define TWO_FACTORS(J) vload16(J, w)
 CORRELATE(correlate, __global, ONE_FACTOR, read_16(&plane, y, x, v), put(t, tail, sum, p, q);)
-CORRELATE(correlate_pair, __local, TWO_FACTORS, read_pair(&plane, apart, y, x, v), put_short(&t[0], tail, sum.lo, p);
-          put_short(&t[1], tail, sum.hi, p);)
+CORRELATE(correlate_pair, __local, TWO_FACTORS, read_pair(&plane, apart, y, x, v), put_pair(t, tail, sum, p);)
 
 /* The weights of (groups, outputs, sources), each plane's TAPS; the data gradient's are (groups, sources, outputs). */
 INLINE const __global float *kernels_of(const place *p, const __global float *weights, int outputs, int sources) {
@@ -119,7 +120,7 @@ INLINE void pair_kernels(const __global float *one, const __global float *other,
                          __local float *pairs) {
     for (int c = 0; c < sources; c++, one += step, other += step)
         for (int j = 0; j < TAPS; j++, pairs += 16)
-            vstore16((float16)((float8)(one[j]), (float8)(other[j])), 0, pairs);
+            vstore8((float8)(one[j]), 0, pairs), vstore8((float8)(other[j]), 1, pairs);
 }
 
 /* Work-item (row block, block of PLANES of results). Where rows are short the planes of the block's first half are

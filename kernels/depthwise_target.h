@@ -48,4 +48,13 @@ INLINE void put_short(const target *t, const tail_inputs *tail, float8 sum, int 
     for (int i = 0; i < t->width; i++) t->y[at + i] = tail1(tail, lanes[i], t->bias, at + i);
 }
 
+/* The same of two planes side by side: their lanes are parted in an array, as Oclgrind 21.10 takes lanes of a vector's
+ * half for uninitialised. */
+INLINE void put_pair(const target *t, const tail_inputs *tail, float16 sum, int p) {
+    float lanes[16];
+    vstore16(sum, 0, lanes);
+    put_short(&t[0], tail, vload8(0, lanes), p);
+    put_short(&t[1], tail, vload8(1, lanes), p);
+}
+
 #endif

@@ -5,6 +5,10 @@
 
 enum { PACK_DEPTH = 256 };
 
+/* Moved in halves, as Oclgrind 21.10 takes lanes of a vector's half for uninitialised. */
+typedef float8 __attribute__((aligned(4))) loose8;
+#define MOVE_8(FROM, TO) *(__global loose8 *)(TO) = *(const __global loose8 *)(FROM)
+
 /* Panels of 8 rows of a matrix whose element (row, k) is at row * row_step + k * k_step: panel p begins at p * 8 *
  * depth and holds for each k its 8 elements. Past the matrix's end the last row is repeated. Group z has its own
  * matrix, group_step further on. A work-item packs PACK_DEPTH k's of one panel; where rows are neighbours, of a pair of
@@ -21,9 +25,8 @@ __kernel void pack_a(const __global float *restrict from, __global float *restri
     int k = k_begin;
     if (pair) {
         for (; k < k_end; k++) {
-            const float16 v = READ_16(from + (size_t)k * k_step);
-            vstore8(v.lo, k, to);
-            vstore8(v.hi, k + depth, to);
+            MOVE_8(from + (size_t)k * k_step, to + (size_t)k * 8);
+            MOVE_8(from + (size_t)k * k_step + 8, to + ((size_t)k + depth) * 8);
         }
     } else if (row_step == 1 && last == 7) {
         for (; k < k_end; k++) vstore8(vload8(0, from + (size_t)k * k_step), k, to);

@@ -92,20 +92,38 @@ static clade_status fail_with_log(clade_device *device, cl_program made, const c
     return status;
 }
 
+static bool is_refusal(cl_int code) {
+    return code == CL_BUILD_PROGRAM_FAILURE || code == CL_INVALID_BUILD_OPTIONS;
+}
+
+/* Creates and compiles *MADE, which is NULL where it could not be created; CODE says how the compiling went. */
+static clade_status compile(clade_device *device, const char *title, const char *source, const char *options,
+                            cl_program *made, cl_int *code) {
+    *made = clade_cl_CreateProgramWithSource(device->opencl, device->cl_context, 1, &source, NULL, code);
+    if (*code != CL_SUCCESS)
+        return clade_opencl_fail(device->context, "clCreateProgramWithSource", *code, "for %s", title);
+    *code = clade_cl_BuildProgram(device->opencl, *made, 1, &device->id, options, NULL, NULL);
+    return CLADE_OK;
+}
+
+/* A refusal is asked for once more: PoCL (3.1 at least) now and then refuses a program that another process compiles at the
+ * same moment, as both write its cache. */
 static clade_status build_source(clade_device *device, const char *title, const char *source, const char *options,
                                  cl_program *out) {
     cl_int code = CL_SUCCESS;
-    cl_program made = clade_cl_CreateProgramWithSource(device->opencl, device->cl_context, 1, &source, NULL, &code);
-    if (code != CL_SUCCESS)
-        return clade_opencl_fail(device->context, "clCreateProgramWithSource", code, "for %s", title);
-    code = clade_cl_BuildProgram(device->opencl, made, 1, &device->id, options, NULL, NULL);
+    cl_program made = NULL;
+    clade_status status = compile(device, title, source, options, &made, &code);
+    if (status == CLADE_OK && is_refusal(code)) {
+        clade_cl_ReleaseProgram(device->opencl, made);
+        status = compile(device, title, source, options, &made, &code);
+    }
+    if (status != CLADE_OK) return status;
     if (code == CL_SUCCESS) {
         *out = made;
         return CLADE_OK;
     }
-    bool refused = code == CL_BUILD_PROGRAM_FAILURE || code == CL_INVALID_BUILD_OPTIONS;
-    clade_status status = refused ? fail_with_log(device, made, title, options)
-                                  : clade_opencl_fail(device->context, "clBuildProgram", code, "for %s", title);
+    status = is_refusal(code) ? fail_with_log(device, made, title, options)
+                              : clade_opencl_fail(device->context, "clBuildProgram", code, "for %s", title);
     clade_cl_ReleaseProgram(device->opencl, made);
     return status;
 }

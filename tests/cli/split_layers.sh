@@ -29,6 +29,6 @@ shows 'layers +a step +waited +moved +device' ' to .* pthread|fc1 to|to fc'
 
 fails 1 '2 to [0-9]+ can be named' train lenet --data $data --device 0 --split-layers --out no
 fails 1 'no shares' train lenet --data $data --device 0,1 --split-layers --shares 1,1 --out no
-fails 1 'layers cannot be split over 2 devices' train softmax --data $data --device 0,1 --split-layers --out no
+fails 1 '1 layer cannot be split over 2 devices' train softmax --data $data --device 0,1 --split-layers --out no
 fails 1 'no layer of that name' train lenet --data $data --device 0,1 --split-layers --split-at conv9 --out no
 fails 2 'a layer for each of the 2 devices' train lenet --data $data --device 0,1 --split-layers --split-at a,b --out no

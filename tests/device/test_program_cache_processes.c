@@ -69,10 +69,10 @@ static int process(int number) {
         status = clade_device_choose(context, NULL, &index, NULL);
         if (status == CLADE_OK) status = clade_device_open(context, index, &device);
         if (status == CLADE_OK) status = run_programs(context, device);
+        if (status != CLADE_OK) fprintf(stderr, "process %d: %s\n", number, clade_error(context));
         clade_device_close(device);
         damage_one(context, number * ROUNDS + round);
     }
-    if (status != CLADE_OK) fprintf(stderr, "process %d: %s\n", number, clade_error(context));
     clade_context_free(context);
     return status == CLADE_OK ? 0 : 1;
 }
