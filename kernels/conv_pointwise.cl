@@ -184,7 +184,7 @@ __kernel void gather(const __global float *restrict from, __global float *restri
         if (stride_x == 2)
             for (; q + 16 <= out_width && 2 * q + 32 <= width; q += 16) {
                 const float16 low = READ_16(from + 2 * q), high = READ_16(from + 2 * q + 16);
-                GLOBAL_16(to + q) = (float16)(low.even, high.even);
+                GLOBAL_16(to + q) = EVEN_16(low, high);
             }
         for (; q < out_width; q++) to[q] = from[q * stride_x];
     }

@@ -2,6 +2,8 @@
 #ifndef LANES_H
 #define LANES_H
 
+#include "every_other.h"
+
 #ifndef LANES
 #define LANES 8
 #endif
@@ -26,28 +28,21 @@ typedef PASTE(uint, LANES) uint_lanes;
 /* All of WINDOWS in [0, COUNT). */
 #define INSIDE(WINDOWS, COUNT) (AS_UINT(WINDOWS) < (uint)(COUNT))
 
-/* EVEN, ODD: every other lane of A, then of B. WEAVE_LOW, WEAVE_HIGH: lanes of A and B by turns, of their first and
- * second halves. */
+#define EVEN PASTE(EVEN_, LANES)
+#define ODD PASTE(ODD_, LANES)
+/* Lanes of A and B by turns, of their first and second halves. */
 #if LANES == 16
 #define COUNTING (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
-#define EVEN(A, B)                                                                                                     \
-    (float16)(A.s0, A.s2, A.s4, A.s6, A.s8, A.sa, A.sc, A.se, B.s0, B.s2, B.s4, B.s6, B.s8, B.sa, B.sc, B.se)
-#define ODD(A, B)                                                                                                      \
-    (float16)(A.s1, A.s3, A.s5, A.s7, A.s9, A.sb, A.sd, A.sf, B.s1, B.s3, B.s5, B.s7, B.s9, B.sb, B.sd, B.sf)
 #define WEAVE_LOW(A, B)                                                                                                \
     (float16)(A.s0, B.s0, A.s1, B.s1, A.s2, B.s2, A.s3, B.s3, A.s4, B.s4, A.s5, B.s5, A.s6, B.s6, A.s7, B.s7)
 #define WEAVE_HIGH(A, B)                                                                                               \
     (float16)(A.s8, B.s8, A.s9, B.s9, A.sa, B.sa, A.sb, B.sb, A.sc, B.sc, A.sd, B.sd, A.se, B.se, A.sf, B.sf)
 #elif LANES == 8
 #define COUNTING (int8)(0, 1, 2, 3, 4, 5, 6, 7)
-#define EVEN(A, B) (float8)(A.s0, A.s2, A.s4, A.s6, B.s0, B.s2, B.s4, B.s6)
-#define ODD(A, B) (float8)(A.s1, A.s3, A.s5, A.s7, B.s1, B.s3, B.s5, B.s7)
 #define WEAVE_LOW(A, B) (float8)(A.s0, B.s0, A.s1, B.s1, A.s2, B.s2, A.s3, B.s3)
 #define WEAVE_HIGH(A, B) (float8)(A.s4, B.s4, A.s5, B.s5, A.s6, B.s6, A.s7, B.s7)
 #else
 #define COUNTING (int4)(0, 1, 2, 3)
-#define EVEN(A, B) (float4)(A.s0, A.s2, B.s0, B.s2)
-#define ODD(A, B) (float4)(A.s1, A.s3, B.s1, B.s3)
 #define WEAVE_LOW(A, B) (float4)(A.s0, B.s0, A.s1, B.s1)
 #define WEAVE_HIGH(A, B) (float4)(A.s2, B.s2, A.s3, B.s3)
 #endif

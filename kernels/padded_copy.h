@@ -4,6 +4,7 @@
 #define PADDED_COPY_H
 
 #include "always_inline.h"
+#include "every_other.h"
 #include "loose.h"
 #include "transpose.h"
 
@@ -51,7 +52,7 @@ INLINE void load_every(const __global float *from, int width, int first, int ste
             const int rest = 2 * (stop - i) - 1; /* floats up to the last that counts */
             const float16 low = read_some(from + 2 * i, rest, end);
             const float16 high = rest > 16 ? read_some(from + 2 * i + 16, rest - 16, end) : (float16)(0.0f);
-            LOCAL_16(to + i) = (float16)(low.even, high.even);
+            LOCAL_16(to + i) = EVEN_16(low, high);
         }
     for (; i < stop; i++) to[i] = from[i * step];
 }

@@ -4,6 +4,7 @@
 #define PLANE_ROWS_H
 
 #include "always_inline.h"
+#include "every_other.h"
 #include "loose.h"
 
 #ifndef SIZE
@@ -31,12 +32,6 @@ INLINE float16 mask_16(float16 v, int x, uint width) {
 #define INSIDE_16(AT) READ_16(line + (AT))
 #define FROM_ROW_16(AT) mask_16(READ_16(line + (AT)), x + (AT), (uint)s->width)
 #define FROM_WINDOW_16(AT) vload16(0, window + (AT))
-
-/* Every other lane of A, then of B, one by one: Oclgrind 21.10 fails on vectors that are put together of others. */
-#define EVEN_16(A, B)                                                                                                  \
-    (float16)(A.s0, A.s2, A.s4, A.s6, A.s8, A.sa, A.sc, A.se, B.s0, B.s2, B.s4, B.s6, B.s8, B.sa, B.sc, B.se)
-#define ODD_16(A, B)                                                                                                   \
-    (float16)(A.s1, A.s3, A.s5, A.s7, A.s9, A.sb, A.sd, A.sf, B.s1, B.s3, B.s5, B.s7, B.s9, B.sb, B.sd, B.sf)
 
 /* By LOAD(place); with stride 2 the last brings one more, which is not used. */
 #if STRIDE == 1

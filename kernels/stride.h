@@ -3,6 +3,7 @@
 #ifndef STRIDE_H
 #define STRIDE_H
 
+#include "every_other.h"
 #include "loose.h"
 
 /* COUNT floats. */
@@ -21,23 +22,23 @@ static inline void copy_row(const __global float *restrict from, int count, __lo
 /* The even ones of FROM's first 31, and of its first 15, floats. */
 static inline float16 even_16(const __global float *from) {
     const float16 low = READ_16(from), high = READ_16(from + 15);
-    return (float16)(low.even, high.odd);
+    return EVEN_ODD_16(low, high);
 }
 
 static inline float8 even_8(const __global float *from) {
     const float8 low = vload8(0, from), high = vload8(0, from + 7);
-    return (float8)(low.even, high.odd);
+    return EVEN_ODD_8(low, high);
 }
 
 /* Every fourth of FROM's first 61, and of its first 29, floats. */
 static inline float16 fourth_16(const __global float *from) {
     const float16 low = even_16(from), high = even_16(from + 30);
-    return (float16)(low.even, high.odd);
+    return EVEN_ODD_16(low, high);
 }
 
 static inline float8 fourth_8(const __global float *from) {
     const float8 low = even_8(from), high = even_8(from + 14);
-    return (float8)(low.even, high.odd);
+    return EVEN_ODD_8(low, high);
 }
 
 /* Every STEP-th float. */

@@ -34,15 +34,9 @@ static void free_network(network *n) {
 
 static outcome read_onnx(const invocation *call, const char *path, network *n) {
     const arguments *given = call->arguments;
-    open_sizes sizes;
-    const clade_onnx_options options = { .size = sizeof options, .settle = settle_open_sizes, .user = &sizes };
-    outcome result = read_open_sizes(call, &given->sizes, &sizes);
+    const outcome result = open_onnx(call, path, &given->sizes, (clade_onnx_options){ .size = 0 }, &n->import);
     if (result != DONE) return result;
-    if (clade_onnx_read(call->context, path, &options, &n->import) != CLADE_OK ||
-        clade_onnx_weights(n->import, &n->weights) != CLADE_OK)
-        return failed(call);
-    result = check_open_sizes(call, path, &sizes);
-    if (result != DONE) return result;
+    if (clade_onnx_weights(n->import, &n->weights) != CLADE_OK) return failed(call);
     n->port_count = clade_onnx_outputs(n->import, &n->ports);
     for (size_t i = 0; i < n->port_count; i++)
         if (!clade_value_valid(n->ports[i].value))

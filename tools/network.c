@@ -65,12 +65,18 @@ outcome open_network(const invocation *call, const char *name, const input_optio
 
 /* ---- sizes that a file leaves open ---- */
 
+typedef struct open_sizes {
+    const option_pairs *given;
+    int64_t sizes[OPTION_MOST_PAIRS];
+    bool used[OPTION_MOST_PAIRS];
+} open_sizes;
+
 /* The letters of pair I before its last "=", so that names may have one. */
 static int name_length(const open_sizes *sizes, int i) {
     return (int)(strrchr(sizes->given->words[i], '=') - sizes->given->words[i]);
 }
 
-outcome read_open_sizes(const invocation *call, const option_pairs *given, open_sizes *sizes) {
+static outcome read_open_sizes(const invocation *call, const option_pairs *given, open_sizes *sizes) {
     *sizes = (open_sizes){ .given = given };
     for (int i = 0; i < given->count; i++) {
         char *end = NULL;
@@ -87,12 +93,13 @@ static bool is_named(const open_sizes *sizes, int i, const char *name) {
     return name != NULL && (int)strlen(name) == length && memcmp(sizes->given->words[i], name, (size_t)length) == 0;
 }
 
-void settle_open_sizes(void *user, const char *input, const char *const *names, clade_dims *dims) {
+/* A clade_onnx_settle of what is given. */
+static void settle(void *user, const char *input, const char *const *names, clade_dims *dims) {
     open_sizes *sizes = user;
     for (int32_t axis = 0; axis < dims->rank; axis++) {
+        if (dims->size[axis] > 0) continue;
         char place[512];
         snprintf(place, sizeof place, "%s:%d", input, (int)axis);
-        if (dims->size[axis] > 0) continue;
         for (int i = 0; i < sizes->given->count; i++) {
             if (!is_named(sizes, i, names[axis]) && !is_named(sizes, i, place)) continue;
             dims->size[axis] = sizes->sizes[i];
@@ -101,11 +108,19 @@ void settle_open_sizes(void *user, const char *input, const char *const *names, 
     }
 }
 
-outcome check_open_sizes(const invocation *call, const char *path, const open_sizes *sizes) {
-    for (int i = 0; i < sizes->given->count; i++)
-        if (!sizes->used[i])
-            return failed_because(call, "%s: leaves no size \"%.*s\" open", path, name_length(sizes, i),
-                                  sizes->given->words[i]);
+outcome open_onnx(const invocation *call, const char *path, const option_pairs *given, clade_onnx_options options,
+                  clade_onnx **network) {
+    open_sizes sizes;
+    const outcome result = read_open_sizes(call, given, &sizes);
+    if (result != DONE) return result;
+    options.size = sizeof options;
+    options.settle = settle;
+    options.user = &sizes;
+    if (clade_onnx_read(call->context, path, &options, network) != CLADE_OK) return failed(call);
+    for (int i = 0; i < given->count; i++)
+        if (!sizes.used[i])
+            return failed_because(call, "%s: leaves no size \"%.*s\" open", path, name_length(&sizes, i),
+                                  given->words[i]);
     return DONE;
 }
 

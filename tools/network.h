@@ -28,25 +28,17 @@ bool ends_in(const char *name, const char *end);
 outcome open_network(const invocation *call, const char *name, const input_options *given,
                      clade_network_options options, clade_network **network);
 
-/* What --size NAME=N ... gives to sizes that an ONNX file leaves open: NAME is what the file calls them, or INPUT:AXIS. */
-typedef struct open_sizes {
-    const option_pairs *given;
-    int64_t sizes[OPTION_MOST_PAIRS];
-    bool used[OPTION_MOST_PAIRS];
-} open_sizes;
-
-/* Its row, where ARGUMENTS is the struct, with a field `option_pairs sizes`. */
+/* --size NAME=N ...: its row, where ARGUMENTS is the struct, with a field `option_pairs sizes`. */
 #define OPTION_SIZES(ARGUMENTS)                                                                                        \
     {                                                                                                                  \
         "--size", OPTION_PAIRS, offsetof(ARGUMENTS, sizes), "NAME=N ...", 0,                                           \
             "sizes that an ONNX file leaves open: by their names there (height=224), or as INPUT:AXIS=N"               \
     }
 
-/* Reads GIVEN, which SIZES borrows; the import is then given settle_open_sizes() with SIZES, and check_open_sizes() after it
- * says which of them the file does not know. */
-outcome read_open_sizes(const invocation *call, const option_pairs *given, open_sizes *sizes);
-clade_onnx_settle settle_open_sizes;
-outcome check_open_sizes(const invocation *call, const char *path, const open_sizes *sizes);
+/* Reads the ONNX file PATH with OPTIONS and the SIZES of that row, of which NAME is what the file calls an open size, or
+ * INPUT:AXIS; one that the file does not leave open is a fault. DONE, or how the subcommand ends; the caller frees *NETWORK. */
+outcome open_onnx(const invocation *call, const char *path, const option_pairs *sizes, clade_onnx_options options,
+                  clade_onnx **network);
 
 /* The lines of the text file PATH, of at most 1 MiB, each ended by a zero, and how many; the caller frees. NULL when it
  * cannot be read. */

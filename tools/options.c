@@ -111,7 +111,7 @@ static const struct {
     [OPTION_REAL] = { read_real, "a number" },
     [OPTION_TEXT] = { read_text, "a word" },
     [OPTION_BYTES] = { read_bytes, "a number of bytes as 4096, 512M or 1.5G" },
-    [OPTION_PAIRS] = { read_pair, "NAME=VALUE, at most 32 times," },
+    [OPTION_PAIRS] = { read_pair, "NAME=VALUE, at most 32 times" },
 };
 
 static void fault_in_value(const option *row, const char *text, char *fault, size_t size) {

@@ -151,20 +151,12 @@ static outcome read_model(const invocation *call, const int64_t *image, subject 
 static outcome read_network(const invocation *call, const int64_t *image, subject *of) {
     const arguments *given = call->arguments;
     clade_onnx_binding binding = { .name = NULL };
-    open_sizes sizes;
     if (image != NULL) binding.dims = clade_shape(CLADE_BATCH, image[0], image[1], image[2]);
-    const clade_onnx_options options = { .size = sizeof options,
-                                         .bindings = &binding,
-                                         .binding_count = image != NULL,
-                                         .settle = settle_open_sizes,
-                                         .user = &sizes };
+    const clade_onnx_options options = { .bindings = &binding, .binding_count = image != NULL };
     const clade_onnx_port *inputs, *outputs;
     of->name = call->operands[0];
     of->title = "a network in an ONNX file";
-    outcome result = read_open_sizes(call, &given->sizes, &sizes);
-    if (result != DONE) return result;
-    if (clade_onnx_read(call->context, of->name, &options, &of->network) != CLADE_OK) return failed(call);
-    result = check_open_sizes(call, of->name, &sizes);
+    const outcome result = open_onnx(call, of->name, &given->sizes, options, &of->network);
     if (result != DONE) return result;
     if (clade_onnx_outputs(of->network, &outputs) == 0) return failed_because(call, "%s: it has no output", of->name);
     of->scores = outputs[0].value;

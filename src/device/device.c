@@ -101,6 +101,11 @@ clade_status clade_device_reopen(const clade_device *device, clade_device **agai
     return open_device(device->context, &device->pick, device->profiling, again);
 }
 
+bool clade_devices_alike(const clade_device *a, const clade_device *b) {
+    return strcmp(a->name, b->name) == 0 && strcmp(a->platform_name, b->platform_name) == 0 &&
+           strcmp(a->driver, b->driver) == 0;
+}
+
 static cl_int finish(clade_device *device) {
     if (atomic_load(&device->given_up)) return CL_DEVICE_NOT_AVAILABLE;
     cl_int moved = CL_SUCCESS;

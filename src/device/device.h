@@ -61,6 +61,8 @@ struct clade_device {
 clade_status clade_device_open_profiling(clade_context *context, const clade_device_pick *pick, clade_device **device);
 /* Opens the same device, or part of one, once more, with OpenCL objects of its own: after a failure of DEVICE. */
 clade_status clade_device_reopen(const clade_device *device, clade_device **again);
+/* Whether both are of the same name, platform and driver: they round alike. Parts may be of unlike sizes. */
+bool clade_devices_alike(const clade_device *a, const clade_device *b);
 /* Waits until everything enqueued is done: between runs, never inside a step. */
 clade_status clade_device_finish(clade_device *device);
 /* The same in a group: no longer than it is whole, and its limit allows; a device that takes longer is given up. */

@@ -218,10 +218,9 @@ static clade_status copy_request(clade_plan *plan, const clade_plan_request *req
     return CLADE_OK;
 }
 
-clade_status clade_plan_sketch(clade_session *session, const clade_plan_request *request, clade_plan **out) {
+clade_status clade_plan_begin(clade_session *session, const clade_plan_request *request, clade_plan **out) {
     clade_context *context = clade_session_device(session)->context;
-    *out = NULL;
-    clade_plan *plan = clade_allocate(context, 1, sizeof *plan);
+    clade_plan *plan = *out = clade_allocate(context, 1, sizeof *plan);
     if (!plan) {
         clade_graph_free(request->graph);
         return clade_fail_memory(context, sizeof *plan, "a plan");
@@ -236,7 +235,13 @@ clade_status clade_plan_sketch(clade_session *session, const clade_plan_request 
                           .graph = request->graph,
                           .passages = request->passages,
                           .poison = clade_environment("CLADE_POISON") != NULL };
-    clade_status status = copy_request(plan, request);
+    return copy_request(plan, request);
+}
+
+clade_status clade_plan_sketch(clade_session *session, const clade_plan_request *request, clade_plan **out) {
+    clade_plan *plan;
+    *out = NULL;
+    clade_status status = clade_plan_begin(session, request, &plan);
     if (status == CLADE_OK && !run_passes(plan)) status = CLADE_ERROR_MEMORY; /* the pass has said why */
     if (status == CLADE_OK) status = clade_plan_bind(plan);
     if (status != CLADE_OK) {

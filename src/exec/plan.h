@@ -103,6 +103,9 @@ typedef struct clade_plan_pass {
 extern const clade_plan_pass clade_plan_passes[];
 bool clade_plan_pass_applies(const clade_plan_pass *pass, const clade_session *session, bool inference);
 
+/* How every plan begins: what REQUEST asks for, its targets checked, and no more. On a fault *PLAN is NULL, or to be
+ * freed. */
+clade_status clade_plan_begin(clade_session *session, const clade_plan_request *request, clade_plan **plan);
 clade_status clade_plan_new(clade_session *session, const clade_plan_request *request, clade_plan **plan);
 /* The graph after the passes with its sizes, and no more: no choices, no memory, no commands. */
 clade_status clade_plan_sketch(clade_session *session, const clade_plan_request *request, clade_plan **plan);

@@ -66,20 +66,15 @@ static clade_status record_updates(clade_plan *plan) {
     return status;
 }
 
-static clade_status record_node(clade_plan *plan, const clade_node *node) {
+static clade_status record_launches(clade_plan *plan, const clade_node *node, const char *label) {
     const clade_plan_node *planned = &plan->nodes[node->index];
     clade_commands *commands = planned->steady ? plan->preparation : plan->commands;
     clade_site site;
     clade_plan_site(plan, node, &site);
-    char label[160];
-    snprintf(label, sizeof label, "%.70s%s%.70s", node->name, node->name[0] ? " " : "", node->op->name);
     site.label = label;
-    clade_status status = poison(plan, (int32_t)node->index, false);
-    if (status == CLADE_OK)
-        status = clade_site_prepare(&site, planned->implementation,
-                                    clade_plan_prepares_once(plan, node) ? plan->preparation : commands);
-    if (status == CLADE_OK) status = clade_site_record(&site, planned->implementation, commands);
-    return status == CLADE_OK ? poison(plan, (int32_t)node->index, true) : status;
+    clade_status status = clade_site_prepare(&site, planned->implementation,
+                                             clade_plan_prepares_once(plan, node) ? plan->preparation : commands);
+    return status == CLADE_OK ? clade_site_record(&site, planned->implementation, commands) : status;
 }
 
 /* The node that receives what the node SEND sends. */
@@ -118,19 +113,20 @@ static clade_status record_passage(clade_plan *plan, const clade_node *node, con
     return clade_commands_take_over(plan->commands, label, plan->passages[a->number - 1], site.out[0].buffer);
 }
 
-static clade_status record_half(clade_plan *plan, const clade_node *node, const char *label) {
+/* Half of a sum over devices, or of a way to another. */
+static clade_status record_transfer(clade_plan *plan, const clade_node *node, const char *label) {
     const clade_all_reduce_receive_attributes *a = node->attributes;
     if (node->op == &clade_all_reduce_send) return record_send(plan, node, label);
     if (node->op != &clade_all_reduce_receive) return record_passage(plan, node, label);
     return clade_commands_receive(plan->commands, label, a->number, (int64_t)node->index == plan->last_receive);
 }
 
-/* Half of a sum over devices, or of a way to another. */
-static clade_status record_transfer(clade_plan *plan, const clade_node *node) {
+static clade_status record_node(clade_plan *plan, const clade_node *node) {
     char label[160];
     snprintf(label, sizeof label, "%.70s%s%.70s", node->name, node->name[0] ? " " : "", node->op->name);
     clade_status status = poison(plan, (int32_t)node->index, false);
-    if (status == CLADE_OK) status = record_half(plan, node, label);
+    if (status == CLADE_OK)
+        status = clade_is_transfer(node->op) ? record_transfer(plan, node, label) : record_launches(plan, node, label);
     return status == CLADE_OK ? poison(plan, (int32_t)node->index, true) : status;
 }
 
@@ -139,9 +135,9 @@ clade_status clade_plan_record(clade_plan *plan) {
     clade_status status = clade_commands_new(device, &plan->preparation);
     if (status == CLADE_OK) status = clade_commands_new(device, &plan->commands);
     for (uint32_t i = 0; status == CLADE_OK && i < plan->graph->node_count; i++) {
+        const clade_node *node = plan->graph->nodes[i];
         plan->nodes[i].first_command = clade_commands_count(plan->commands);
-        if (plan->nodes[i].implementation) status = record_node(plan, plan->graph->nodes[i]);
-        if (clade_is_transfer(plan->graph->nodes[i]->op)) status = record_transfer(plan, plan->graph->nodes[i]);
+        if (plan->nodes[i].implementation || clade_is_transfer(node->op)) status = record_node(plan, node);
     }
     if (status != CLADE_OK) return status;
     plan->update_command = clade_commands_count(plan->commands);

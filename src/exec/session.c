@@ -72,7 +72,7 @@ clade_state_entry *clade_session_state_named(const clade_session *session, const
     return found ? session->by_name[first] : NULL;
 }
 
-clade_status clade_session_list_states(clade_session *session) {
+static clade_status list_states(clade_session *session) {
     const clade_graph *graph = session->graph;
     const size_t count = count_leaves(graph, &clade_op_state);
     session->states = clade_allocate(session->context, count + 1, sizeof *session->states);
@@ -332,18 +332,24 @@ clade_status clade_session_use_choices(clade_session *session, const char *text)
 
 /* ---- life ---- */
 
-clade_status clade_session_new(clade_device *device, const clade_graph *graph, uint64_t seed, clade_session **out) {
+clade_status clade_session_begin(clade_device *device, const clade_graph *graph, clade_session **out) {
     *out = NULL;
     clade_status status = clade_graph_status(graph);
     if (status != CLADE_OK) return status;
     clade_context *context = device->context;
-    clade_session *session = clade_allocate(context, 1, sizeof *session);
+    clade_session *session = *out = clade_allocate(context, 1, sizeof *session);
     if (!session) return clade_fail_memory(context, sizeof *session, "a session");
     session->context = session->choices.context = context;
     session->device = device;
     session->graph = graph;
     session->version = 1;
-    status = clade_session_list_states(session);
+    return list_states(session);
+}
+
+clade_status clade_session_new(clade_device *device, const clade_graph *graph, uint64_t seed, clade_session **out) {
+    clade_session *session;
+    *out = NULL;
+    clade_status status = clade_session_begin(device, graph, &session);
     if (status == CLADE_OK) status = allocate_states(session);
     if (status == CLADE_OK) status = initialize_states(session, seed);
     if (status == CLADE_OK) status = make_scalars(session);

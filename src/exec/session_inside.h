@@ -1,4 +1,4 @@
-/* What the files of a session share: session.c (states, scalars, plans and runs), session_split.c (over several devices). */
+/* What the files of a session share: session.c (states, scalars, plans and runs), split.c (over several devices). */
 #ifndef CLADE_EXEC_SESSION_INSIDE_H
 #define CLADE_EXEC_SESSION_INSIDE_H
 
@@ -40,8 +40,9 @@ struct clade_session {
     struct clade_layer_split *split; /* over several devices (exec/split.h); NULL: on one */
 };
 
-/* Lists the graph's states in session->states, without contents. */
-clade_status clade_session_list_states(clade_session *session);
+/* How every session begins: of GRAPH on DEVICE, its states listed without contents, no scalars and no plans. On a fault
+ * *SESSION is NULL, or to be freed. */
+clade_status clade_session_begin(clade_device *device, const clade_graph *graph, clade_session **session);
 /* The first state of that name; NULL when there is none. */
 clade_state_entry *clade_session_state_named(const clade_session *session, const char *name);
 

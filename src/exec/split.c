@@ -44,63 +44,56 @@ static clade_status cut_at(const clade_layer_split *split, const clade_layer_cos
                       "a split at %s: no layer of that name comes behind the first of the device before", at[d]);
 }
 
-/* Cuts for each number of micro-batches that may be taken, and keeps the one that should be fastest. */
-static clade_status cut_at_best(clade_layer_split *split, clade_cut_problem *problem, int64_t most, bool all,
-                                uint8_t *stage) {
+/* Cuts for each number of micro-batches up to the split's (EACH), or for that one, and keeps what should be fastest. */
+static clade_status cut_at_best(clade_layer_split *split, clade_cut_problem *problem, bool each, uint8_t *stage) {
+    const int64_t most = split->micro_batches;
     clade_status status = CLADE_OK;
-    int64_t best = 0;
     double least = INFINITY, seconds = 0;
-    for (int64_t parts = all ? 1 : most; parts <= most && status == CLADE_OK; parts++) {
+    for (int64_t parts = each ? 1 : most; parts <= most && status == CLADE_OK; parts++) {
         problem->micro_batches = parts;
         if (problem->batch % parts != 0) continue;
         status = clade_cut_by_costs(split->context, problem, stage, &seconds);
         if (status != CLADE_OK || seconds >= least) continue;
         least = seconds;
-        best = parts;
+        split->micro_batches = parts;
     }
     if (status != CLADE_OK) return status;
-    problem->micro_batches = split->micro_batches = best;
+    problem->micro_batches = split->micro_batches;
     return clade_cut_by_costs(split->context, problem, stage, &seconds);
 }
 
-static clade_status find_cuts(clade_layer_split *split, const clade_graph *graph, uint64_t seed,
-                              const clade_split_options *options, clade_cut_problem *problem, uint8_t *stage) {
-    clade_device *devices[CLADE_MAX_STAGES];
-    double room[CLADE_MAX_STAGES];
-    clade_layer_cost *costs = NULL;
-    const bool given = options->at != NULL;
-    for (size_t d = 0; d < split->count; d++) {
-        devices[d] = split->parts[d].device;
-        room[d] = (double)clade_device_room(devices[d]);
-    }
-    split->micro_batches =
-        options->micro_batches > 0 ? options->micro_batches : (given ? 2 : 8) * (int64_t)split->count;
-    split->micro_batches = clade_split_micro_batches(split, options->batch);
-    clade_status status =
-        clade_layer_costs(devices, given ? 0 : split->count, graph, seed, options->batch, &costs, &problem->layers);
-    problem->costs = costs;
-    problem->room = room;
-    problem->micro_batches = split->micro_batches;
-    if (status == CLADE_OK)
-        status = given ? cut_at(split, costs, problem->layers, options->at, stage)
-                       : cut_at_best(split, problem, split->micro_batches, options->micro_batches == 0, stage);
-    problem->room = NULL;
-    return status;
+static clade_status find_cuts(clade_layer_split *split, const clade_split_options *options, clade_cut_problem *problem,
+                              uint8_t *stage) {
+    const int64_t most = (options->at ? 2 : 8) * (int64_t)split->count;
+    split->micro_batches = options->micro_batches > 0 ? options->micro_batches : most;
+    split->micro_batches = problem->micro_batches = clade_split_micro_batches(split, options->batch);
+    if (options->at) return cut_at(split, problem->costs, problem->layers, options->at, stage);
+    return cut_at_best(split, problem, options->micro_batches == 0, stage);
 }
 
 /* Gives each layer its device. */
 static clade_status place_layers(clade_layer_split *split, const clade_graph *graph, uint64_t seed,
                                  const clade_split_options *options) {
-    clade_cut_problem problem = { .devices = split->count, .batch = options->batch };
+    clade_device *devices[CLADE_MAX_STAGES];
+    double room[CLADE_MAX_STAGES];
+    clade_layer_cost *costs = NULL;
+    clade_cut_problem problem = { .devices = split->count, .room = room, .batch = options->batch };
+    for (size_t d = 0; d < split->count; d++) {
+        devices[d] = split->parts[d].device;
+        room[d] = (double)clade_device_room(devices[d]);
+    }
     uint8_t *stage = clade_allocate(split->context, (size_t)graph->node_count + 1, sizeof *stage);
-    clade_status status = stage ? find_cuts(split, graph, seed, options, &problem, stage)
-                                : clade_fail_memory(split->context, graph->node_count, "the split of a graph");
+    if (!stage) return clade_fail_memory(split->context, graph->node_count, "the split of a graph");
+    clade_status status = clade_layer_costs(devices, options->at ? 0 : split->count, graph, seed, options->batch,
+                                            &costs, &problem.layers);
+    problem.costs = costs;
+    if (status == CLADE_OK) status = find_cuts(split, options, &problem, stage);
     for (size_t i = 0; i < problem.layers && status == CLADE_OK; i++) {
-        status = place(split, problem.costs[i].name, stage[i]);
+        status = place(split, costs[i].name, stage[i]);
         if (status == CLADE_OK)
             note_part(split, stage[i], split->placed[i].name, clade_layer_seconds(&problem, i, stage[i]));
     }
-    clade_free(split->context, (void *)problem.costs);
+    clade_free(split->context, costs);
     clade_free(split->context, stage);
     return status;
 }
@@ -178,21 +171,13 @@ static clade_status new_split(clade_context *context, clade_device *const device
 
 clade_status clade_session_new_split(clade_device *const devices[], size_t count, const clade_graph *graph,
                                      uint64_t seed, const clade_split_options *options, clade_session **out) {
-    clade_context *context = graph->context;
+    clade_session *session = NULL;
     *out = NULL;
-    clade_status status = clade_graph_status(graph);
-    if (status == CLADE_OK) status = check(context, devices, count);
-    if (status != CLADE_OK) return status;
-    clade_session *session = clade_allocate(context, 1, sizeof *session);
-    if (!session) return clade_fail_memory(context, sizeof *session, "a session");
-    session->context = session->choices.context = context;
-    session->device = devices[count - 1];
-    session->graph = graph;
-    session->version = 1;
-    status = new_split(context, devices, count, graph, &session->split);
+    clade_status status = check(graph->context, devices, count);
+    if (status == CLADE_OK) status = clade_session_begin(devices[count - 1], graph, &session);
+    if (status == CLADE_OK) status = new_split(graph->context, devices, count, graph, &session->split);
     if (status == CLADE_OK) status = place_layers(session->split, graph, seed, options);
     if (status == CLADE_OK) status = make_parts(session->split, graph, seed);
-    if (status == CLADE_OK) status = clade_session_list_states(session);
     if (status == CLADE_OK) status = borrow_states(session);
     if (status != CLADE_OK) {
         clade_session_free(session);

@@ -18,9 +18,9 @@ static const double passage_rate = 4e9;
 typedef struct survey {
     const clade_graph *graph;
     clade_binding binding;
-    const char **layer_of; /* by node */
     clade_layer_cost *costs;
     size_t count;
+    clade_layer_cost **of; /* by node: its layer's, a state's too; NULL: it has none */
 } survey;
 
 static clade_layer_cost *cost_of(const survey *s, const char *name) {
@@ -46,16 +46,16 @@ static double bytes_of(const clade_array *array) {
 
 /* VALUE, of one layer, goes to all those up to that of its last forward user. */
 static void add_crossing(const survey *s, clade_value value) {
-    const clade_layer_cost *made = cost_of(s, s->layer_of[value.node]), *used = made;
-    for (uint32_t i = value.node + 1; made && i < s->graph->node_count && is_forward(s->graph, i); i++) {
+    clade_layer_cost *made = s->of[value.node], *used = made;
+    for (uint32_t i = value.node + 1; i < s->graph->node_count && is_forward(s->graph, i); i++) {
         const clade_node *node = s->graph->nodes[i];
-        const clade_layer_cost *layer = cost_of(s, s->layer_of[i]);
+        clade_layer_cost *layer = s->of[i];
         for (uint32_t k = 0; layer && k < node->input_count; k++)
             if (clade_value_equal(node->inputs[k], value) && layer > used) used = layer;
     }
     const clade_array array = array_of(s, value);
-    for (clade_layer_cost *between = s->costs; between < s->costs + s->count; between++)
-        if (made && between > made && between <= used) between->crossing += bytes_of(&array);
+    for (clade_layer_cost *between = made + 1; between <= used; between++)
+        between->crossing += bytes_of(&array);
 }
 
 static bool is_trained(const clade_node *state) {
@@ -64,8 +64,7 @@ static bool is_trained(const clade_node *state) {
 
 static void add_node(const survey *s, const clade_node *node) {
     const bool is_state = node->op == &clade_op_state;
-    clade_layer_cost *cost =
-        cost_of(s, is_state ? clade_layer_of_state(s->graph, node->name) : s->layer_of[node->index]);
+    clade_layer_cost *cost = s->of[node->index];
     if (!cost || node->op->view || !(is_state || is_forward(s->graph, node->index))) return;
     for (uint32_t o = 0; o < node->output_count; o++) {
         const clade_value value = { (clade_graph *)s->graph, node->index, o };
@@ -76,9 +75,15 @@ static void add_node(const survey *s, const clade_node *node) {
     }
 }
 
-static void list_layers(survey *s) {
+/* LAYER_OF: by node. */
+static void list_layers(survey *s, const char *const *layer_of) {
     for (uint32_t i = 0; i < s->graph->node_count && is_forward(s->graph, i); i++)
-        if (s->layer_of[i][0] != '\0' && !cost_of(s, s->layer_of[i])) s->costs[s->count++].name = s->layer_of[i];
+        if (layer_of[i][0] != '\0' && !cost_of(s, layer_of[i])) s->costs[s->count++].name = layer_of[i];
+    for (uint32_t i = 0; i < s->graph->node_count; i++) {
+        const clade_node *node = s->graph->nodes[i];
+        const bool is_state = node->op == &clade_op_state;
+        s->of[i] = cost_of(s, is_state ? clade_layer_of_state(s->graph, node->name) : layer_of[i]);
+    }
     for (uint32_t i = 0; i < s->graph->node_count; i++)
         add_node(s, s->graph->nodes[i]);
 }
@@ -194,7 +199,7 @@ static clade_status reckon_layers(const survey *s, clade_device *device, size_t 
     clade_status status = clade_device_roof(device, &roof);
     for (uint32_t i = 0; status == CLADE_OK && i < s->graph->node_count; i++) {
         const clade_node *node = s->graph->nodes[i];
-        clade_layer_cost *cost = cost_of(s, s->layer_of[i]);
+        clade_layer_cost *cost = s->of[i];
         if (!cost || !node->op->implementations || node->op->view) continue;
         clade_site site = { .node = node, .device = device, .binding = s->binding };
         double moved = 0;
@@ -212,16 +217,14 @@ static clade_status reckon_layers(const survey *s, clade_device *device, size_t 
     return status;
 }
 
-static bool alike(const clade_device *a, const clade_device *b) {
-    return strcmp(a->name, b->name) == 0 && strcmp(a->driver, b->driver) == 0 &&
-           strcmp(a->platform_name, b->platform_name) == 0 &&
-           a->capabilities.compute_units == b->capabilities.compute_units;
+static bool is_as_fast(const clade_device *a, const clade_device *b) {
+    return clade_devices_alike(a, b) && a->capabilities.compute_units == b->capabilities.compute_units;
 }
 
 /* As on an earlier device that is alike, if there is one. */
 static bool take_from_alike(const survey *s, clade_device *const devices[], size_t index) {
     for (size_t d = 0; d < index; d++) {
-        if (!alike(devices[d], devices[index])) continue;
+        if (!is_as_fast(devices[d], devices[index])) continue;
         for (size_t i = 0; i < s->count; i++) {
             s->costs[i].fixed[index] = s->costs[i].fixed[d];
             s->costs[i].sample[index] = s->costs[i].sample[d];
@@ -246,18 +249,21 @@ static clade_status find_times(const survey *s, clade_device *const devices[], s
 clade_status clade_layer_costs(clade_device *const devices[], size_t count, const clade_graph *graph, uint64_t seed,
                                int64_t batch, clade_layer_cost **costs, size_t *layers) {
     clade_context *context = graph->context;
+    const size_t nodes = (size_t)graph->node_count + 1;
     survey s = { .graph = graph, .binding = { .batch = 1 } };
-    s.layer_of = clade_allocate(context, (size_t)graph->node_count + 1, sizeof *s.layer_of);
-    s.costs = clade_allocate(context, (size_t)graph->node_count + 1, sizeof *s.costs);
+    const char **layer_of = clade_allocate(context, nodes, sizeof *layer_of);
+    s.of = clade_allocate(context, nodes, sizeof *s.of);
+    s.costs = clade_allocate(context, nodes, sizeof *s.costs);
     clade_status status = CLADE_OK;
-    if (s.layer_of && s.costs) {
-        clade_find_layers(graph, s.layer_of);
-        list_layers(&s);
+    if (layer_of && s.of && s.costs) {
+        clade_find_layers(graph, layer_of);
+        list_layers(&s, layer_of);
         status = find_times(&s, devices, count, seed, batch);
     } else {
-        status = clade_fail_memory(context, graph->node_count * sizeof *s.costs, "the costs of layers");
+        status = clade_fail_memory(context, nodes * sizeof *s.costs, "the costs of layers");
     }
-    clade_free(context, (void *)s.layer_of);
+    clade_free(context, (void *)layer_of);
+    clade_free(context, s.of);
     *costs = s.costs;
     *layers = s.count;
     return status;

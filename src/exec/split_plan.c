@@ -145,35 +145,18 @@ void clade_split_plan_free(clade_split_plan *plan) {
     clade_free(plan->split->context, plan);
 }
 
-static clade_status fill_plan(clade_plan *plan, const clade_plan_request *request) {
-    clade_session *session = plan->session;
-    const size_t bytes = (request->target_count + 1) * sizeof(clade_value);
-    clade_value *requested = clade_arena_copy(&plan->arena, request->targets, bytes - sizeof(clade_value));
-    clade_value *targets = clade_arena_copy(&plan->arena, request->targets, bytes - sizeof(clade_value));
-    plan->split = clade_allocate(plan->context, 1, sizeof *plan->split);
-    if (!requested || !targets || !plan->split) return clade_fail_memory(plan->context, bytes, "a plan");
-    plan->requested = requested;
-    plan->targets = targets;
-    plan->target_count = request->target_count;
-    plan->split->split = session->split;
-    for (size_t i = 0; i < request->target_count; i++)
-        if (!clade_value_valid(targets[i]) || targets[i].graph != session->graph)
-            return clade_fail(plan->context, CLADE_ERROR_ARGUMENT, "target %zu is no value of the session's graph", i);
-    return plan_parts(plan->split, session, request, targets);
-}
-
 clade_status clade_split_plan_new(clade_session *session, const clade_plan_request *request, clade_plan **out) {
+    clade_plan *plan;
     *out = NULL;
-    clade_plan *plan = clade_allocate(session->context, 1, sizeof *plan);
-    if (!plan) return clade_fail_memory(session->context, sizeof *plan, "a plan");
-    *plan = (clade_plan){ .session = session,
-                          .context = session->context,
-                          .arena = { .context = session->context },
-                          .binding = request->binding,
-                          .updates = request->updates,
-                          .inference = request->inference,
-                          .program = request->updates ? request->program : 0 };
-    clade_status status = fill_plan(plan, request);
+    clade_status status = clade_plan_begin(session, request, &plan);
+    if (status == CLADE_OK) {
+        plan->split = clade_allocate(plan->context, 1, sizeof *plan->split);
+        if (!plan->split) status = clade_fail_memory(plan->context, sizeof *plan->split, "a plan over devices");
+    }
+    if (status == CLADE_OK) {
+        plan->split->split = session->split;
+        status = plan_parts(plan->split, session, request, plan->targets);
+    }
     if (status != CLADE_OK) {
         clade_plan_free(plan);
         return status;

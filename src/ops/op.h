@@ -7,6 +7,7 @@
 
 #include "clade/ops.h"
 #include "graph/operator.h"
+#include "ops/counts.h"
 
 extern const clade_op *const clade_op_table[]; /* generated at build, sorted by name, ended by NULL */
 extern const uint64_t clade_op_code;           /* a hash of the rows' files: what was found of them may hold no more */

@@ -34,8 +34,8 @@ typedef struct clade_run_state {
     int64_t stop_waited;                          /* validations since it fell by enough */
     int64_t stopped;                              /* 1: the run has ended early */
     /* From format 3 on. */
-    int64_t
-        parts[CLADE_MAX_TRAIN_DEVICES]; /* samples of a whole batch that each device takes; 0: none, or it is lost */
+    /* Samples of a whole batch that each device takes; 0: none, or it is lost. */
+    int64_t parts[CLADE_MAX_TRAIN_DEVICES];
 } clade_run_state;
 
 /* Before the first step. */

@@ -160,15 +160,11 @@ clade_status clade_team_look(clade_team *team) {
 
 /* ---- the same states ---- */
 
-static bool unlike(const clade_device *a, const clade_device *b) {
-    return strcmp(a->name, b->name) != 0 || strcmp(a->platform_name, b->platform_name) != 0 ||
-           strcmp(a->driver, b->driver) != 0;
-}
-
 /* Whether MEMBER is to get the states of the first device. */
 static bool takes_states(const clade_team *team, const clade_member *member, bool only_unlike) {
     const clade_member *first = clade_team_first(team);
-    return member != first && clade_member_lives(member) && (!only_unlike || unlike(first->device, member->device));
+    return member != first && clade_member_lives(member) &&
+           !(only_unlike && clade_devices_alike(first->device, member->device));
 }
 
 /* Drops those that cannot take STATES; the lock is held. */

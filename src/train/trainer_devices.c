@@ -38,32 +38,33 @@ static clade_status check_layers(clade_context *context, const clade_train_optio
     if (options->device_shares || options->ranks)
         return clade_fail(context, CLADE_ERROR_ARGUMENT,
                           "devices that share the layers take every sample, in one process: no shares, no other ranks");
-    if (clade_optimizer_searches(options->optimizer))
-        return clade_fail(context, CLADE_ERROR_UNSUPPORTED,
-                          "%s passes over a batch several times, on one device: name a single one, not %zu",
-                          clade_optimizer_name(options->optimizer), options->device_count);
     if (options->micro_batches < 0)
         return clade_fail(context, CLADE_ERROR_ARGUMENT, "%" PRId64 " micro-batches: at least 1",
                           options->micro_batches);
-    return check_handles(context, options);
+    return CLADE_OK;
+}
+
+static clade_status check_samples(clade_context *context, const clade_train_options *options) {
+    const size_t count = options->device_count;
+    if (count > CLADE_MAX_TRAIN_DEVICES || (int64_t)count > options->batch)
+        return clade_fail(context, CLADE_ERROR_ARGUMENT,
+                          "%zu devices for batches of %" PRId64 ": at most %d, and a sample for each at least", count,
+                          options->batch, CLADE_MAX_TRAIN_DEVICES);
+    return check_shares(context, options);
 }
 
 clade_status clade_trainer_check_devices(clade_context *context, const clade_train_options *options) {
     const size_t count = options->device_count;
     if (count < 1 || !options->devices)
         return clade_fail(context, CLADE_ERROR_ARGUMENT, "training needs a device in options.devices");
-    if (options->split_layers) return check_layers(context, options);
-    if (count > CLADE_MAX_TRAIN_DEVICES || (int64_t)count > options->batch)
-        return clade_fail(context, CLADE_ERROR_ARGUMENT,
-                          "%zu devices for batches of %" PRId64 ": at most %d, and a sample for each at least", count,
-                          options->batch, CLADE_MAX_TRAIN_DEVICES);
+    clade_status status = options->split_layers ? check_layers(context, options) : check_samples(context, options);
+    if (status != CLADE_OK) return status;
     if ((count > 1 || options->ranks) && clade_optimizer_searches(options->optimizer))
         return clade_fail(
             context, CLADE_ERROR_UNSUPPORTED,
             "%s passes over a batch several times, on one device of one process: name a single one, not %zu",
             clade_optimizer_name(options->optimizer), count);
-    clade_status status = check_handles(context, options);
-    return status == CLADE_OK ? check_shares(context, options) : status;
+    return check_handles(context, options);
 }
 
 /* ---- the team ---- */

@@ -45,12 +45,24 @@ static void close_sessions(fixture *f) {
     clade_context_free(f->context);
 }
 
+/* Reads target INDEX of PLAN to AT, as doubles; returns the place behind it. */
+static double *read_target(fixture *f, const clade_plan *plan, size_t index, double *at) {
+    const clade_buffer *buffer = clade_plan_target(plan, index);
+    float *numbers = malloc(buffer->bytes);
+    assert_non_null(numbers);
+    assert_good(f->context, clade_buffer_read(buffer, 0, numbers, buffer->bytes));
+    for (size_t k = 0; k < buffer->bytes / sizeof *numbers; k++)
+        *at++ = (double)numbers[k];
+    free(numbers);
+    return at;
+}
+
 /* The sums of the gradients side by side, behind the loss and the correct count; the caller frees. */
-static float *run_gradients(fixture *f, clade_session *session) {
+static double *run_gradients(fixture *f, clade_session *session) {
     const gradient_problem *p = &f->p;
     const size_t count = p->trained.count + 2;
     clade_value *targets = calloc(count, sizeof *targets);
-    float *out = calloc((size_t)p->trained.parameters + 2, sizeof *out), *at = out;
+    double *out = calloc((size_t)p->trained.parameters + 2, sizeof *out), *at = out;
     clade_plan *plan;
     assert_true(targets != NULL && out != NULL);
     targets[0] = p->summed.loss;
@@ -64,34 +76,22 @@ static float *run_gradients(fixture *f, clade_session *session) {
     assert_good(f->context, clade_buffer_write(label, 0, p->labels, label->bytes));
     for (int again = 0; again < 2; again++) /* the second time without waiting for each command */
         assert_good(f->context, clade_plan_enqueue(plan));
-    for (size_t i = 0; i < count; i++) {
-        const clade_buffer *buffer = clade_plan_target(plan, i);
-        assert_good(f->context, clade_buffer_read(buffer, 0, at, buffer->bytes));
-        at += buffer->bytes / sizeof *at;
-    }
+    for (size_t i = 0; i < count; i++)
+        at = read_target(f, plan, i, at);
     free(targets);
     return out;
-}
-
-static double difference(const float *a, const float *b, int64_t count) {
-    double apart = 0, whole = 0;
-    for (int64_t i = 0; i < count; i++) {
-        apart += (double)(a[i] - b[i]) * (double)(a[i] - b[i]);
-        whole += (double)b[i] * (double)b[i];
-    }
-    return sqrt(apart / whole);
 }
 
 static void expect_gradients(const char *model, int64_t batch, size_t devices, int64_t micro_batches, double most) {
     fixture f;
     open_sessions(&f, model, batch, devices, micro_batches);
-    float *one = run_gradients(&f, f.alone), *all = run_gradients(&f, f.split), *same = run_gradients(&f, f.split);
+    double *one = run_gradients(&f, f.alone), *all = run_gradients(&f, f.split), *same = run_gradients(&f, f.split);
     const int64_t numbers = f.p.trained.parameters;
-    const double apart = difference(all + 2, one + 2, numbers);
+    const double apart = gradient_difference(all + 2, one + 2, numbers);
     print_message("%s over %zu devices in %d micro-batches: %.2g from one device\n", model, devices, (int)micro_batches,
                   apart);
     if (!(apart < most)) fail_msg("the gradients are %g from one device's", apart);
-    assert_true(fabsf(all[0] - one[0]) < 1e-5f * one[0]);
+    assert_true(fabs(all[0] - one[0]) < 1e-5 * one[0]);
     assert_true(all[1] == one[1]);
     assert_memory_equal(all, same, ((size_t)numbers + 2) * sizeof *all);
     for (size_t d = 0; d < devices; d++) {

@@ -216,8 +216,7 @@ static void compute_exactly(gradient_judge *judge) {
     clade_reference_free(reference);
 }
 
-/* The norm of A - B as a share of B's. */
-static double difference(const double *a, const double *b, int64_t count) {
+double gradient_difference(const double *a, const double *b, int64_t count) {
     double apart = 0, whole = 0;
     for (int64_t i = 0; i < count; i++) {
         apart += (a[i] - b[i]) * (a[i] - b[i]);
@@ -243,7 +242,7 @@ void gradient_judge_draw(gradient_judge *judge, uint64_t seed) {
     gradient_part_run(&judge->alone);
     assert_good(judge->p.context, judge->alone.status);
     compute_exactly(judge);
-    judge->apart = difference(judge->alone.own, judge->exact, judge->p.trained.parameters);
+    judge->apart = gradient_difference(judge->alone.own, judge->exact, judge->p.trained.parameters);
 }
 
 void gradient_judge_close(gradient_judge *judge) {
@@ -265,7 +264,7 @@ static double compare_with_host(const gradient_judge *judge, const gradient_part
         assert_true(fabsf(parts[i].loss - judge->alone.loss) < 1e-5f * judge->alone.loss);
         assert_true(parts[i].correct == judge->alone.correct);
     }
-    const double apart = difference(parts[0].sums, host, numbers);
+    const double apart = gradient_difference(parts[0].sums, host, numbers);
     free(host);
     return apart;
 }
@@ -286,8 +285,8 @@ gradient_verdict gradient_judge_parts(const gradient_judge *judge, const char *w
     const int64_t numbers = judge->p.trained.parameters;
     gradient_verdict v = { .host = compare_with_host(judge, parts, count),
                            .largest = largest_difference(parts[0].sums, judge->alone.own, numbers),
-                           .one = difference(parts[0].sums, judge->alone.own, numbers),
-                           .exact = difference(parts[0].sums, judge->exact, numbers),
+                           .one = gradient_difference(parts[0].sums, judge->alone.own, numbers),
+                           .exact = gradient_difference(parts[0].sums, judge->exact, numbers),
                            .alike = judge->exact_alike };
     for (size_t i = 0; i < count; i++)
         v.alike = v.alike && memcmp(parts[i].decisions, judge->alone.decisions + (size_t)parts[i].first * per,

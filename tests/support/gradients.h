@@ -69,6 +69,9 @@ void gradient_judge_open(clade_context *context, const char *model, int64_t batc
 void gradient_judge_draw(gradient_judge *judge, uint64_t seed);
 void gradient_judge_close(gradient_judge *judge);
 
+/* The norm of A - B as a share of B's, COUNT numbers each. */
+double gradient_difference(const double *a, const double *b, int64_t count);
+
 /* How far the sums over devices are from: the devices' own gradients, added in double on the host; one device's gradient,
  * by the norm and element by element; the exact one. ALIKE: all decided alike, so that these are roundings. */
 typedef struct gradient_verdict {

@@ -23,8 +23,8 @@ typedef struct team_outcome {
     float weights[TEAM_WEIGHTS]; /* "first.weight" (20, 49) and "last.weight" (10, 20), of a run that ended well */
 } team_outcome;
 
-/* The run of the network; the caller frees. Afterwards faults that were set for the devices are over. ALL_RIGHT: every answer counts as correct, so that the accuracy is 1 where
- * every sample was counted once. */
+/* The run of the network; the caller frees. Afterwards faults that were set for the devices are over. ALL_RIGHT: every
+ * answer counts as correct, so that the accuracy is 1 where every sample was counted once. */
 team_outcome *train_team(team_fixture *t, clade_train_options options, bool all_right);
 /* small_run() on the first DEVICES handles; SHARES may be NULL. */
 clade_train_options team_options(team_fixture *t, size_t devices, const double *shares, const char *folder);

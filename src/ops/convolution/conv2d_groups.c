@@ -1,6 +1,7 @@
 /* Convolution in groups of few channels and filters, depthwise ones among them, and its gradients, on CPU-like devices
- * (kernels/conv_groups.cl, conv_groups_spread.cl, conv_group_filter.cl): lanes are pixels, where the other forms take a group's filters,
- * of which there are too few. For usual kernels and strides. How the work is cut depends on the sizes alone. */
+ * (kernels/conv_groups.cl, conv_groups_spread.cl, conv_group_filter.cl): lanes are pixels, where the other forms take a
+ * group's filters, of which there are too few. For usual kernels and strides. How the work is cut depends on the sizes
+ * alone. */
 #include "ops/convolution/convolution.h"
 #include "ops/matmul/tiles.h"
 

@@ -72,22 +72,4 @@ void clade_launch_count(clade_launching *l, const clade_site *site);
 /* Appends it, of X x Y x Z work-items. */
 clade_status clade_launch_finish(clade_launching *l, clade_commands *commands, int64_t x, int64_t y, int64_t z);
 
-/* ---- arithmetic that they share ---- */
-
-static inline int64_t clade_blocks(int64_t value, int64_t block) {
-    return (value + block - 1) / block;
-}
-
-static inline int64_t clade_round_up(int64_t value, int64_t multiple) {
-    return clade_blocks(value, multiple) * multiple;
-}
-
-static inline int64_t clade_smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static inline int64_t clade_larger(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
 #endif

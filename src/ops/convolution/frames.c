@@ -112,14 +112,6 @@ enum {
     CHUNK = 4096 /* floats of a row, and about as many of several, that an item takes where it is a thread's work */
 };
 
-static int64_t blocks(int64_t value, int64_t block) {
-    return (value + block - 1) / block;
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 /* The result's rows of INNER floats are in COUNT[0] lists of COUNT[1]. */
 static clade_status launch(const clade_site *site, clade_commands *commands, bool frames, bool rows) {
     const attributes *a = site->node->attributes;
@@ -127,7 +119,8 @@ static clade_status launch(const clade_site *site, clade_commands *commands, boo
     const int64_t *y = frames ? site->out[0].size : site->in[0].size;
     const int64_t inner = x[3], lines = frames ? x[1] : x[2], lists = frames ? x[0] * y[1] : x[0] * x[1];
     const int64_t line = frames ? inner * a->length : inner;
-    const int64_t chunk = rows ? smaller(inner, CHUNK) : 1, part = rows ? smaller(blocks(CHUNK, line), lines) : 1;
+    const int64_t chunk = rows ? clade_smaller(inner, CHUNK) : 1,
+                  part = rows ? clade_smaller(clade_blocks(CHUNK, line), lines) : 1;
     const int64_t numbers[] = { lists,     x[1],      x[2],        inner, y[1], a->length,
                                 a->stride, a->before, a->dilation, chunk, part };
     enum { COUNT = sizeof numbers / sizeof numbers[0] };
@@ -139,17 +132,18 @@ static clade_status launch(const clade_site *site, clade_commands *commands, boo
     static const char *const kernels[2][2] = { { "overlap_add_elements", "overlap_add_rows" },
                                                { "frames_elements", "frames_rows" } };
     const int64_t length = frames && !rows ? a->length : 1; /* an item for each row of a frame */
-    return clade_commands_launch(
-        commands, &(clade_launch){
-                      .file = "frames.cl",
-                      .kernel = kernels[frames][rows],
-                      .label = site->label,
-                      .global = { (size_t)blocks(inner, chunk), (size_t)(blocks(lines, part) * length), (size_t)lists },
-                      .local = { rows ? 1 : 0, rows ? 1 : 0, rows ? 1 : 0 },
-                      .arguments = arguments,
-                      .argument_count = sizeof arguments / sizeof arguments[0],
-                      .bytes = 4.0 * (double)(site->in[0].count + site->out[0].count),
-                  });
+    return clade_commands_launch(commands,
+                                 &(clade_launch){
+                                     .file = "frames.cl",
+                                     .kernel = kernels[frames][rows],
+                                     .label = site->label,
+                                     .global = { (size_t)clade_blocks(inner, chunk),
+                                                 (size_t)(clade_blocks(lines, part) * length), (size_t)lists },
+                                     .local = { rows ? 1 : 0, rows ? 1 : 0, rows ? 1 : 0 },
+                                     .arguments = arguments,
+                                     .argument_count = sizeof arguments / sizeof arguments[0],
+                                     .bytes = 4.0 * (double)(site->in[0].count + site->out[0].count),
+                                 });
 }
 
 #define RECORD(NAME, FRAMES, ROWS)                                                                                     \

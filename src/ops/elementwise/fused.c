@@ -187,10 +187,6 @@ typedef struct parts {
     int64_t elements, rows;
 } parts;
 
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 static parts parts_of(const clade_site *site, const clade_fused_space *space) {
     parts p = { 1, 1 };
     if (!site->device->capabilities.is_cpu || space->rank == 0) return p;
@@ -218,8 +214,8 @@ static void add_sizes(const clade_site *site, const clade_fused_space *space, pa
 }
 
 static void set_range(const clade_site *site, const clade_fused_space *space, parts p, clade_launch *launch) {
-    launch->global[0] = (size_t)divide_up(space->rank > 0 ? space->size[0] : 1, p.elements);
-    launch->global[1] = (size_t)(space->rank > 1 ? divide_up(space->size[1], p.rows) : 1);
+    launch->global[0] = (size_t)clade_blocks(space->rank > 0 ? space->size[0] : 1, p.elements);
+    launch->global[1] = (size_t)(space->rank > 1 ? clade_blocks(space->size[1], p.rows) : 1);
     launch->global[2] = 1;
     for (int32_t axis = 2; axis < space->rank; axis++) {
         launch->global[2] *= (size_t)space->size[axis];

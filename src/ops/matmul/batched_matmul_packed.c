@@ -15,39 +15,27 @@ enum {
     OWN_ARGUMENTS = 15
 };
 
-static int64_t blocks(int64_t value, int64_t block) {
-    return (value + block - 1) / block;
-}
-
-static int64_t round_up(int64_t value, int64_t multiple) {
-    return blocks(value, multiple) * multiple;
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 typedef struct cut {
     int64_t m_block, n_block, k_block;
 } cut;
 
 static int64_t group_count(const clade_batched_product *p, const cut *c) {
-    return blocks(p->m, c->m_block) * blocks(p->n, c->n_block) * p->count;
+    return clade_blocks(p->m, c->m_block) * clade_blocks(p->n, c->n_block) * p->count;
 }
 
 static cut cut_of(const clade_site *site, const clade_batched_product *p) {
     const int64_t panel_step = CLADE_PANEL_COLUMNS * (int64_t)sizeof(float);
     const int64_t most_steps = (int64_t)site->device->capabilities.local_memory / 2 / panel_step;
     cut c = {
-        .m_block = smaller(MOST_ROWS, round_up(p->m, CLADE_PANEL_ROWS)),
-        .n_block = smaller(MOST_COLUMNS, round_up(p->n, CLADE_PANEL_COLUMNS)),
-        .k_block = smaller(smaller(K_BLOCK, most_steps), p->k),
+        .m_block = clade_smaller(MOST_ROWS, clade_round_up(p->m, CLADE_PANEL_ROWS)),
+        .n_block = clade_smaller(MOST_COLUMNS, clade_round_up(p->n, CLADE_PANEL_COLUMNS)),
+        .k_block = clade_smaller(clade_smaller(K_BLOCK, most_steps), p->k),
     };
     while (c.n_block > CLADE_PANEL_COLUMNS && group_count(p, &c) < ENOUGH_GROUPS) {
-        c.n_block = round_up(c.n_block / 2, CLADE_PANEL_COLUMNS);
+        c.n_block = clade_round_up(c.n_block / 2, CLADE_PANEL_COLUMNS);
     }
     while (c.m_block > FEWEST_ROWS && group_count(p, &c) < ENOUGH_GROUPS) {
-        c.m_block = round_up(c.m_block / 2, CLADE_PANEL_ROWS);
+        c.m_block = clade_round_up(c.m_block / 2, CLADE_PANEL_ROWS);
     }
     return c;
 }
@@ -84,17 +72,18 @@ static clade_status record(const clade_site *site, clade_commands *commands) {
     };
     clade_batched_arguments(&p, arguments + OWN_ARGUMENTS);
     return clade_commands_launch(
-        commands, &(clade_launch){
-                      .file = "gemm_batched.cl",
-                      .options = clade_panels_options(site),
-                      .kernel = "multiply_batch",
-                      .label = site->label,
-                      .global = { (size_t)blocks(p.n, c.n_block), (size_t)blocks(p.m, c.m_block), (size_t)p.count },
-                      .arguments = arguments,
-                      .argument_count = sizeof arguments / sizeof arguments[0],
-                      .flops = 2.0 * (double)p.count * (double)p.m * (double)p.n * (double)p.k,
-                      .bytes = 4.0 * (double)(site->in[0].count + site->in[1].count + site->out[0].count),
-                  });
+        commands,
+        &(clade_launch){
+            .file = "gemm_batched.cl",
+            .options = clade_panels_options(site),
+            .kernel = "multiply_batch",
+            .label = site->label,
+            .global = { (size_t)clade_blocks(p.n, c.n_block), (size_t)clade_blocks(p.m, c.m_block), (size_t)p.count },
+            .arguments = arguments,
+            .argument_count = sizeof arguments / sizeof arguments[0],
+            .flops = 2.0 * (double)p.count * (double)p.m * (double)p.n * (double)p.k,
+            .bytes = 4.0 * (double)(site->in[0].count + site->in[1].count + site->out[0].count),
+        });
 }
 
 const clade_implementation clade_batched_matmul_packed = {

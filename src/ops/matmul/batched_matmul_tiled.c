@@ -5,10 +5,6 @@
 
 enum { OWN_ARGUMENTS = 10 };
 
-static int64_t blocks(int64_t value, int64_t block) {
-    return (value + block - 1) / block;
-}
-
 static double suitability(const clade_site *site) {
     return site->device->capabilities.is_cpu ? 0 : 3;
 }
@@ -39,7 +35,8 @@ static clade_status record(const clade_site *site, clade_commands *commands) {
                       .options = options,
                       .kernel = "multiply_batch_tiled",
                       .label = site->label,
-                      .global = { (size_t)blocks(p.n, tile->n) * items, (size_t)blocks(p.m, tile->m), (size_t)p.count },
+                      .global = { (size_t)clade_blocks(p.n, tile->n) * items, (size_t)clade_blocks(p.m, tile->m),
+                                  (size_t)p.count },
                       .local = { items, 1, 1 },
                       .local_memory = (size_t)clade_tile_local_memory(tile),
                       .arguments = arguments,

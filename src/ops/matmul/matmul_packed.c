@@ -22,25 +22,13 @@ enum {
     OWN_ARGUMENTS = 15
 };
 
-static int64_t round_up(int64_t value, int64_t multiple) {
-    return (value + multiple - 1) / multiple * multiple;
-}
-
-static int64_t blocks(int64_t value, int64_t block) {
-    return (value + block - 1) / block;
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 typedef struct cut {
     int64_t m_block, n_block, k_block, parts, part_depth;
     bool packs_a;
 } cut;
 
 static int64_t group_count(const clade_product *p, const cut *c) {
-    return blocks(p->m, c->m_block) * blocks(p->n, c->n_block);
+    return clade_blocks(p->m, c->m_block) * clade_blocks(p->n, c->n_block);
 }
 
 /* Configuration 1 packs A where the default does not, and the other way round. */
@@ -48,23 +36,23 @@ static cut cut_of(const clade_site *site, const clade_product *p) {
     const int64_t panel_step = CLADE_PANEL_COLUMNS * (int64_t)sizeof(float);
     const int64_t most_steps = (int64_t)site->device->capabilities.local_memory / 2 / panel_step;
     cut c = {
-        .m_block = smaller(MOST_ROWS, round_up(p->m, CLADE_PANEL_ROWS)),
-        .n_block = smaller(MOST_COLUMNS, round_up(p->n, CLADE_PANEL_COLUMNS)),
-        .k_block = smaller(smaller(K_BLOCK, most_steps), p->k),
+        .m_block = clade_smaller(MOST_ROWS, clade_round_up(p->m, CLADE_PANEL_ROWS)),
+        .n_block = clade_smaller(MOST_COLUMNS, clade_round_up(p->n, CLADE_PANEL_COLUMNS)),
+        .k_block = clade_smaller(clade_smaller(K_BLOCK, most_steps), p->k),
         .packs_a = (p->n >= (p->a_k_step > 1 ? OFTEN_APART : OFTEN)) != (site->configuration == 1),
     };
     while (c.n_block > CLADE_PANEL_COLUMNS && group_count(p, &c) < ENOUGH_GROUPS) {
-        c.n_block = round_up(c.n_block / 2, CLADE_PANEL_COLUMNS);
+        c.n_block = clade_round_up(c.n_block / 2, CLADE_PANEL_COLUMNS);
     }
     while (c.m_block > FEWEST_ROWS && group_count(p, &c) < ENOUGH_GROUPS) {
-        c.m_block = round_up(c.m_block / 2, CLADE_PANEL_ROWS);
+        c.m_block = clade_round_up(c.m_block / 2, CLADE_PANEL_ROWS);
     }
     while (c.m_block > LEAST_ROWS && group_count(p, &c) < FEW_GROUPS) {
-        c.m_block = round_up(c.m_block / 2, CLADE_PANEL_ROWS);
+        c.m_block = clade_round_up(c.m_block / 2, CLADE_PANEL_ROWS);
     }
-    const int64_t wanted = smaller(ENOUGH_GROUPS / group_count(p, &c), p->k / LONG_PART);
-    c.part_depth = wanted > 1 ? round_up(blocks(p->k, wanted), 16) : p->k;
-    c.parts = blocks(p->k, c.part_depth);
+    const int64_t wanted = clade_smaller(ENOUGH_GROUPS / group_count(p, &c), p->k / LONG_PART);
+    c.part_depth = wanted > 1 ? clade_round_up(clade_blocks(p->k, wanted), 16) : p->k;
+    c.parts = clade_blocks(p->k, c.part_depth);
     return c;
 }
 
@@ -115,19 +103,19 @@ static clade_status record_multiply(const clade_site *site, clade_commands *comm
         clade_int_argument(c->part_depth),
     };
     (c->parts > 1 ? clade_tail_no_arguments : clade_tail_arguments)(site, arguments + OWN_ARGUMENTS);
-    return clade_commands_launch(
-        commands,
-        &(clade_launch){
-            .file = "gemm_packed.cl",
-            .options = clade_panels_options(site),
-            .kernel = "multiply",
-            .label = site->label,
-            .global = { (size_t)blocks(p->n, c->n_block), (size_t)blocks(p->m, c->m_block), (size_t)c->parts },
-            .arguments = arguments,
-            .argument_count = sizeof arguments / sizeof arguments[0],
-            .flops = 2.0 * (double)p->m * (double)p->n * (double)p->k,
-            .bytes = 4.0 * (double)(p->m * p->k + p->k * p->n + p->m * p->n * c->parts),
-        });
+    return clade_commands_launch(commands,
+                                 &(clade_launch){
+                                     .file = "gemm_packed.cl",
+                                     .options = clade_panels_options(site),
+                                     .kernel = "multiply",
+                                     .label = site->label,
+                                     .global = { (size_t)clade_blocks(p->n, c->n_block),
+                                                 (size_t)clade_blocks(p->m, c->m_block), (size_t)c->parts },
+                                     .arguments = arguments,
+                                     .argument_count = sizeof arguments / sizeof arguments[0],
+                                     .flops = 2.0 * (double)p->m * (double)p->n * (double)p->k,
+                                     .bytes = 4.0 * (double)(p->m * p->k + p->k * p->n + p->m * p->n * c->parts),
+                                 });
 }
 
 static clade_status record(const clade_site *site, clade_commands *commands) {

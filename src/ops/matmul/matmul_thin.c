@@ -18,10 +18,6 @@ enum {
     MOST_ARGUMENTS = 10 + CLADE_TAIL_ARGUMENTS
 };
 
-static int64_t blocks(int64_t value, int64_t block) {
-    return (value + block - 1) / block;
-}
-
 /* The product as it is carried out; TURNED: C^T = op(B)^T op(A)^T. */
 typedef struct thin {
     clade_product p;
@@ -71,7 +67,7 @@ static double suitability(const clade_site *site) {
 /* Columns of a work-item of `dots`. */
 static int64_t column_block(const clade_product *p) {
     int64_t block = MOST_COLUMNS;
-    while (block > FEWEST_COLUMNS && blocks(p->n, block) < ENOUGH_GROUPS) {
+    while (block > FEWEST_COLUMNS && clade_blocks(p->n, block) < ENOUGH_GROUPS) {
         block /= 2;
     }
     return block;
@@ -121,7 +117,7 @@ static clade_status record(const clade_site *site, clade_commands *commands) {
                                                .options = options,
                                                .kernel = dots ? "dots" : "sums",
                                                .label = site->label,
-                                               .global = { (size_t)blocks(p->n, block) },
+                                               .global = { (size_t)clade_blocks(p->n, block) },
                                                .local = { 1 },
                                                .arguments = arguments,
                                                .argument_count = count + CLADE_TAIL_ARGUMENTS,

@@ -10,10 +10,6 @@ static clade_tiled_product tiled_product_of(const clade_product *p) {
     return (clade_tiled_product){ p->m, p->n, p->k, 1, most_parts > 1 ? most_parts : 1 };
 }
 
-static int64_t blocks(int64_t value, int64_t block) {
-    return (value + block - 1) / block;
-}
-
 typedef struct cut {
     const clade_tile *tile;
     int64_t parts, part_depth;
@@ -22,8 +18,8 @@ typedef struct cut {
 static cut cut_of(const clade_site *site, const clade_product *p) {
     const clade_tiled_product product = tiled_product_of(p);
     cut c = { .tile = clade_tile_for(site, &product) };
-    c.part_depth = blocks(p->k, clade_tile_parts(c.tile, &product));
-    c.parts = blocks(p->k, c.part_depth);
+    c.part_depth = clade_blocks(p->k, clade_tile_parts(c.tile, &product));
+    c.parts = clade_blocks(p->k, c.part_depth);
     return c;
 }
 
@@ -57,21 +53,21 @@ static clade_status record(const clade_site *site, clade_commands *commands) {
     (c.parts > 1 ? clade_tail_no_arguments : clade_tail_arguments)(site, arguments + OWN_ARGUMENTS);
     char options[128];
     clade_tile_options(c.tile, site, options);
-    clade_status status = clade_commands_launch(
-        commands,
-        &(clade_launch){
-            .file = "gemm_tiled.cl",
-            .options = options,
-            .kernel = "multiply_tiled",
-            .label = site->label,
-            .global = { (size_t)blocks(p.n, c.tile->n) * items, (size_t)blocks(p.m, c.tile->m), (size_t)c.parts },
-            .local = { items, 1, 1 },
-            .local_memory = (size_t)clade_tile_local_memory(c.tile),
-            .arguments = arguments,
-            .argument_count = sizeof arguments / sizeof arguments[0],
-            .flops = 2.0 * (double)p.m * (double)p.n * (double)p.k,
-            .bytes = 4.0 * (double)(p.m * p.k + p.k * p.n + p.m * p.n * c.parts),
-        });
+    clade_status status =
+        clade_commands_launch(commands, &(clade_launch){
+                                            .file = "gemm_tiled.cl",
+                                            .options = options,
+                                            .kernel = "multiply_tiled",
+                                            .label = site->label,
+                                            .global = { (size_t)clade_blocks(p.n, c.tile->n) * items,
+                                                        (size_t)clade_blocks(p.m, c.tile->m), (size_t)c.parts },
+                                            .local = { items, 1, 1 },
+                                            .local_memory = (size_t)clade_tile_local_memory(c.tile),
+                                            .arguments = arguments,
+                                            .argument_count = sizeof arguments / sizeof arguments[0],
+                                            .flops = 2.0 * (double)p.m * (double)p.n * (double)p.k,
+                                            .bytes = 4.0 * (double)(p.m * p.k + p.k * p.n + p.m * p.n * c.parts),
+                                        });
     if (status != CLADE_OK || c.parts == 1) return status;
     return clade_tile_add_parts(site, commands, 0, c.parts, p.n);
 }

@@ -2,12 +2,8 @@
 
 enum { PACK_DEPTH = 256 /* of kernels/gemm_packed.cl */ };
 
-static int64_t blocks(int64_t value, int64_t block) {
-    return (value + block - 1) / block;
-}
-
 size_t clade_panels_bytes(const clade_rows *rows) {
-    return (size_t)(rows->count * blocks(rows->rows, CLADE_PANEL_ROWS) * CLADE_PANEL_ROWS * rows->depth) *
+    return (size_t)(rows->count * clade_blocks(rows->rows, CLADE_PANEL_ROWS) * CLADE_PANEL_ROWS * rows->depth) *
            sizeof(float);
 }
 
@@ -21,7 +17,7 @@ const char *clade_panels_options(const clade_site *site) {
 
 clade_status clade_panels_pack(const clade_site *site, clade_commands *commands, const clade_buffer *from,
                                const clade_buffer *to, const clade_rows *rows) {
-    const int64_t panels = blocks(rows->rows, CLADE_PANEL_ROWS);
+    const int64_t panels = clade_blocks(rows->rows, CLADE_PANEL_ROWS);
     const clade_argument arguments[] = {
         clade_buffer_argument(from),        clade_buffer_argument(to),
         clade_int_argument(rows->rows),     clade_int_argument(rows->depth),
@@ -34,7 +30,7 @@ clade_status clade_panels_pack(const clade_site *site, clade_commands *commands,
                       .options = clade_panels_options(site),
                       .kernel = "pack_a",
                       .label = site->label,
-                      .global = { (size_t)panels, (size_t)blocks(rows->depth, PACK_DEPTH), (size_t)rows->count },
+                      .global = { (size_t)panels, (size_t)clade_blocks(rows->depth, PACK_DEPTH), (size_t)rows->count },
                       .local = { 1 },
                       .arguments = arguments,
                       .argument_count = sizeof arguments / sizeof arguments[0],

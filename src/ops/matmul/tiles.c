@@ -19,14 +19,6 @@ enum {
     ENOUGH_ITEMS = 32768 /* work-items that keep a large GPU busy */
 };
 
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t blocks(int64_t value, int64_t block) {
-    return (value + block - 1) / block;
-}
-
 int64_t clade_tile_items(const clade_tile *tile) {
     return tile->m / tile->rows * (tile->n / tile->columns);
 }
@@ -60,7 +52,7 @@ int clade_tiles_count(const clade_site *site) {
 
 /* What part of the device's arithmetic is expected to do useful work. */
 static double score(const clade_tile *tile, const clade_tiled_product *p) {
-    const double groups = (double)(blocks(p->m, tile->m) * blocks(p->n, tile->n) * p->count);
+    const double groups = (double)(clade_blocks(p->m, tile->m) * clade_blocks(p->n, tile->n) * p->count);
     const double useful = (double)p->m * (double)p->n * (double)p->count / (groups * (double)(tile->m * tile->n));
     const double items = groups * (double)clade_tile_items(tile) * (double)p->most_parts;
     return tile->rate * useful * (items < ENOUGH_ITEMS ? items / ENOUGH_ITEMS : 1);
@@ -78,9 +70,9 @@ const clade_tile *clade_tile_for(const clade_site *site, const clade_tiled_produ
 }
 
 int64_t clade_tile_parts(const clade_tile *tile, const clade_tiled_product *p) {
-    const int64_t groups = blocks(p->m, tile->m) * blocks(p->n, tile->n) * p->count;
-    const int64_t wanted = blocks(ENOUGH_ITEMS, groups * clade_tile_items(tile));
-    return smaller(wanted, p->most_parts);
+    const int64_t groups = clade_blocks(p->m, tile->m) * clade_blocks(p->n, tile->n) * p->count;
+    const int64_t wanted = clade_blocks(ENOUGH_ITEMS, groups * clade_tile_items(tile));
+    return clade_smaller(wanted, p->most_parts);
 }
 
 void clade_tile_options(const clade_tile *tile, const clade_site *site, char options[128]) {

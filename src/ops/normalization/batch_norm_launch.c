@@ -23,10 +23,6 @@ typedef struct form {
 static const form vectors = { "vectors", 1, 16, CPU_PART, APPLY_PART };
 static const form groups = { "groups", GROUP, 1, GPU_PART, 1 };
 
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 static int64_t part_rows(clade_batch_norm_sizes s, const form *how) {
     int64_t rows = s.space > 0 ? how->part / s.space : 1;
     return rows < 1 ? 1 : rows > s.samples ? s.samples : rows;
@@ -34,7 +30,7 @@ static int64_t part_rows(clade_batch_norm_sizes s, const form *how) {
 
 static void workspace_for(const clade_site *site, const form *how, size_t bytes[CLADE_MAX_WORKSPACES]) {
     clade_batch_norm_sizes s = clade_batch_norm_sizes_of(site->in[0].size, site->in[0].count);
-    bytes[0] = (size_t)(s.channels * divide_up(s.samples, part_rows(s, how))) * 2 * sizeof(float);
+    bytes[0] = (size_t)(s.channels * clade_blocks(s.samples, part_rows(s, how))) * 2 * sizeof(float);
 }
 
 typedef struct launcher {
@@ -51,7 +47,7 @@ static launcher start(const clade_site *site, clade_commands *commands, const fo
     launcher l = { .site = site, .commands = commands, .how = how };
     l.s = clade_batch_norm_sizes_of(site->in[0].size, site->in[0].count);
     l.rows = part_rows(l.s, how);
-    l.parts = divide_up(l.s.samples, l.rows);
+    l.parts = clade_blocks(l.s.samples, l.rows);
     return l;
 }
 
@@ -97,7 +93,7 @@ static clade_status launch_parts(launcher *l, const char *name) {
     add_int(l, l->parts);
     snprintf(kernel, sizeof kernel, "%s_%s", name, columns ? "columns" : l->how->suffix);
     if (columns) {
-        const size_t global[3] = { (size_t)l->parts, (size_t)divide_up(l->s.channels, l->how->width), 1 };
+        const size_t global[3] = { (size_t)l->parts, (size_t)clade_blocks(l->s.channels, l->how->width), 1 };
         return launch(l, kernel, global, (const size_t[3]){ 1, l->how->group, 1 });
     }
     const size_t global[3] = { (size_t)l->parts * l->how->group, (size_t)l->s.channels, 1 };
@@ -123,9 +119,9 @@ static clade_status launch_elements(launcher *l, const char *name, bool takes_pe
     }
     if (takes_per_m) add_float(l, 1.0 / ((double)l->s.samples * (double)l->s.space));
     snprintf(kernel, sizeof kernel, "%s_%s", name, columns ? "columns" : "planes");
-    size_t across = (size_t)divide_up(row, part);
+    size_t across = (size_t)clade_blocks(row, part);
     size_t group = l->how->group < across ? l->how->group : across;
-    const size_t global[3] = { across, (size_t)(columns ? l->s.samples : divide_up(all, rows)), 1 };
+    const size_t global[3] = { across, (size_t)(columns ? l->s.samples : clade_blocks(all, rows)), 1 };
     return launch(l, kernel, global, (const size_t[3]){ group, 1, 1 });
 }
 

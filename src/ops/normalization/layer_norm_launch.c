@@ -9,17 +9,13 @@ enum {
     MOST_PARTS = 64, /* of the sums for parameters */
 };
 
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 static int64_t at_least(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
 
 /* Of ROWS rows of COUNT elements those that a part of about ELEMENTS takes, MOST parts at most. */
 static int64_t rows_of_part(int64_t rows, int64_t count, int64_t elements, int64_t most) {
-    return at_least(at_least(elements / count, 1), divide_up(rows, most));
+    return at_least(at_least(elements / count, 1), clade_blocks(rows, most));
 }
 
 /* Rows in a part of the gradient's sums: rows (r, g), or of groups' launches all of an r. */
@@ -29,7 +25,7 @@ static int64_t gradient_part(clade_layer_norm_sizes s, bool vectors) {
 }
 
 static int64_t gradient_parts(clade_layer_norm_sizes s, bool vectors) {
-    return divide_up(vectors ? s.r * s.g : s.r, gradient_part(s, vectors));
+    return clade_blocks(vectors ? s.r * s.g : s.r, gradient_part(s, vectors));
 }
 
 static void workspace(const clade_site *site, bool vectors, size_t bytes[CLADE_MAX_WORKSPACES]) {
@@ -89,7 +85,7 @@ static clade_status record(const clade_site *site, clade_commands *commands, boo
     }
     l.arguments[l.count++] = clade_float_argument((float)a->epsilon);
     add_int(&l, a->uncentred ? 0 : 1);
-    if (vectors) return launch(&l, "forward_vectors", divide_up(rows, part), 1, 1, 8);
+    if (vectors) return launch(&l, "forward_vectors", clade_blocks(rows, part), 1, 1, 8);
     return launch(&l, "forward_groups", rows, 1, GROUP, 8);
 }
 
@@ -110,7 +106,7 @@ static clade_status finish_parameters(const clade_site *site, clade_commands *co
     add_buffer(&l, site->out[2].buffer);
     add_int(&l, s.g * s.k);
     add_int(&l, gradient_parts(s, vectors));
-    return launch(&l, "finish_parameters", divide_up(s.g * s.k, GROUP), 1, GROUP, 0);
+    return launch(&l, "finish_parameters", clade_blocks(s.g * s.k, GROUP), 1, GROUP, 0);
 }
 
 static clade_status record_gradient_vectors(const clade_site *site, clade_commands *commands) {
@@ -148,7 +144,7 @@ static clade_status record_gradient_groups(const clade_site *site, clade_command
     if (s.i > 1) add_int(&sums, s.i);
     add_int(&sums, gradient_part(s, false));
     status = s.i > 1 ? launch(&sums, "parameters_groups", parameters, parts, GROUP, 8)
-                     : launch(&sums, "parameters_columns", divide_up(parameters, GROUP), parts, GROUP, 8);
+                     : launch(&sums, "parameters_columns", clade_blocks(parameters, GROUP), parts, GROUP, 8);
     return status == CLADE_OK ? finish_parameters(site, commands, false) : status;
 }
 

@@ -16,10 +16,6 @@ enum {
     MOST_ARGUMENTS = 32,
 };
 
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 typedef struct launcher {
     const clade_site *site;
     clade_recurrent_place p;
@@ -142,14 +138,14 @@ static int64_t block_of(const launcher *l) {
 }
 
 static int64_t blocks_of(const launcher *l) {
-    return divide_up(l->s.units, block_of(l));
+    return clade_blocks(l->s.units, block_of(l));
 }
 
 /* Samples of a slab: many where that leaves enough slabs. Configurations 1 to 3 are 8, 16 and 32. */
 static int64_t slab_of(const launcher *l) {
     int64_t slab = MOST_ROWS;
     if (l->site->configuration > 0) return (int64_t)ROWS << (l->site->configuration - 1);
-    while (slab > ROWS && divide_up(l->s.samples, slab) * l->s.directions < ENOUGH_SLABS) {
+    while (slab > ROWS && clade_blocks(l->s.samples, slab) * l->s.directions < ENOUGH_SLABS) {
         slab /= 2;
     }
     return slab;
@@ -169,7 +165,7 @@ static size_t prepared(const clade_site *site) {
 
 static clade_status prepare(const clade_site *site, clade_commands *commands) {
     launcher l = launcher_of(site);
-    const int64_t rows = l.p.backward ? l.p.gates * l.s.units : divide_up(l.s.units, BLOCK);
+    const int64_t rows = l.p.backward ? l.p.gates * l.s.units : clade_blocks(l.s.units, BLOCK);
     add_input(&l, 1);
     add_buffer(&l, site->prepared);
     add_int(&l, l.s.units);
@@ -201,7 +197,7 @@ static clade_status record_slabs(const clade_site *site, clade_commands *command
                                      .options = l.options,
                                      .kernel = l.p.backward ? "backward_slabs" : "forward_slabs",
                                      .label = site->label,
-                                     .global = { (size_t)divide_up(l.s.samples, slab), (size_t)l.s.directions },
+                                     .global = { (size_t)clade_blocks(l.s.samples, slab), (size_t)l.s.directions },
                                      .local = { 1 },
                                      .arguments = l.arguments,
                                      .argument_count = l.count,
@@ -228,8 +224,8 @@ static clade_status launch_step(launcher *l, clade_commands *commands, const cha
                       .options = l->options,
                       .kernel = kernel,
                       .label = l->site->label,
-                      .global = { (size_t)divide_up(l->s.units, STEP_TILE) * STEP_ITEMS,
-                                  (size_t)divide_up(l->s.samples, STEP_TILE), (size_t)l->s.directions },
+                      .global = { (size_t)clade_blocks(l->s.units, STEP_TILE) * STEP_ITEMS,
+                                  (size_t)clade_blocks(l->s.samples, STEP_TILE), (size_t)l->s.directions },
                       .local = { STEP_ITEMS, 1, 1 },
                       .arguments = l->arguments,
                       .argument_count = l->count,

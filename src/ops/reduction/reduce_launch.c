@@ -86,30 +86,18 @@ typedef struct parts {
     int64_t count;
 } parts;
 
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
-static int64_t larger(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 static parts parts_of_rows(geometry g, int64_t part) {
-    part = larger(part, divide_up(g.r0 * g.r1, MAX_PARTS / 2));
-    parts p = { .rows = 1, .columns = smaller(g.r1, part) };
-    if (p.columns == g.r1) p.rows = smaller(larger(1, part / g.r1), g.r0);
-    p.count = divide_up(g.r0, p.rows) * divide_up(g.r1, p.columns);
+    part = clade_larger(part, clade_blocks(g.r0 * g.r1, MAX_PARTS / 2));
+    parts p = { .rows = 1, .columns = clade_smaller(g.r1, part) };
+    if (p.columns == g.r1) p.rows = clade_smaller(clade_larger(1, part / g.r1), g.r0);
+    p.count = clade_blocks(g.r0, p.rows) * clade_blocks(g.r1, p.columns);
     return p;
 }
 
 static parts parts_of_columns(geometry g, int64_t part) {
-    part = larger(part, divide_up(g.r0, MAX_PARTS));
-    parts p = { .rows = smaller(part, g.r0), .columns = 1 };
-    p.count = divide_up(g.r0, p.rows);
+    part = clade_larger(part, clade_blocks(g.r0, MAX_PARTS));
+    parts p = { .rows = clade_smaller(part, g.r0), .columns = 1 };
+    p.count = clade_blocks(g.r0, p.rows);
     return p;
 }
 
@@ -215,7 +203,7 @@ static clade_status launch_columns(const clade_site *site, clade_commands *comma
     };
     char options[48];
     set_options(options, what->kind, 1);
-    size_t across = (size_t)(vectors ? divide_up(g->k1, COLUMN_BLOCK) : g->k1);
+    size_t across = (size_t)(vectors ? clade_blocks(g->k1, COLUMN_BLOCK) : g->k1);
     double elements = (double)g->k0 * (double)g->r0 * (double)g->k1;
     return clade_commands_launch(commands, &(clade_launch){
                                                .file = "reduce.cl",

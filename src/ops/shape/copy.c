@@ -12,14 +12,6 @@ enum {
     NARROWEST = 4, /* places that copy_woven and copy_unwoven take at most */
 };
 
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 void clade_dense_strides(const clade_array *array, int64_t strides[CLADE_MAX_RANK]) {
     int64_t stride = 1;
     for (int32_t axis = array->rank - 1; axis >= 0; axis--) {
@@ -123,11 +115,12 @@ static int64_t planes_of(const clade_copy_box *box) {
 }
 
 static form rows_of(const clade_copy_box *box) {
-    int64_t row = box->size[7], chunk = smaller(row, CHUNK), part = smaller(divide_up(CHUNK, row), box->size[6]);
+    int64_t row = box->size[7], chunk = clade_smaller(row, CHUNK),
+            part = clade_smaller(clade_blocks(CHUNK, row), box->size[6]);
     return (form){
         .kernel = "copy_rows",
-        .across = (size_t)divide_up(row, chunk),
-        .down = (size_t)divide_up(box->size[6], part),
+        .across = (size_t)clade_blocks(row, chunk),
+        .down = (size_t)clade_blocks(box->size[6], part),
         .local = { 1, 1, 1 },
         .chunk = chunk,
         .part = part,
@@ -139,15 +132,15 @@ static form turned_of(const clade_copy_box *box, bool rows) {
     const int64_t a = box->size[6], b = box->size[7];
     if (!rows) {
         return (form){ .kernel = "copy_tiles",
-                       .across = (size_t)(divide_up(b, TILE) * TILE),
-                       .down = (size_t)(divide_up(a, TILE) * 4),
+                       .across = (size_t)(clade_blocks(b, TILE) * TILE),
+                       .down = (size_t)(clade_blocks(a, TILE) * 4),
                        .local = { TILE, 4, 1 } };
     }
     if (b <= NARROWEST && box->to_stride[6] == b) {
-        const int64_t chunk = smaller(a, CHUNK / NARROWEST);
+        const int64_t chunk = clade_smaller(a, CHUNK / NARROWEST);
         return (form){
             .kernel = "copy_woven",
-            .across = (size_t)divide_up(a, chunk),
+            .across = (size_t)clade_blocks(a, chunk),
             .down = 1,
             .local = { 1, 1, 1 },
             .chunk = chunk,
@@ -155,10 +148,10 @@ static form turned_of(const clade_copy_box *box, bool rows) {
         };
     }
     if (a <= NARROWEST && box->from_stride[7] == a) {
-        const int64_t chunk = smaller(b, CHUNK / NARROWEST);
+        const int64_t chunk = clade_smaller(b, CHUNK / NARROWEST);
         return (form){
             .kernel = "copy_unwoven",
-            .across = (size_t)divide_up(b, chunk),
+            .across = (size_t)clade_blocks(b, chunk),
             .down = 1,
             .local = { 1, 1, 1 },
             .chunk = chunk,
@@ -167,8 +160,8 @@ static form turned_of(const clade_copy_box *box, bool rows) {
     }
     const int64_t down = a > b ? LONG : SHORT, across = a > b ? SHORT : LONG;
     return (form){ .kernel = "copy_blocks",
-                   .across = (size_t)divide_up(b, across),
-                   .down = (size_t)divide_up(a, down),
+                   .across = (size_t)clade_blocks(b, across),
+                   .down = (size_t)clade_blocks(a, down),
                    .local = { 1, 1, 1 },
                    .chunk = across,
                    .part = down };

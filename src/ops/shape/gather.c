@@ -181,21 +181,14 @@ enum {
     GPU_RANGE = 64, /* rows of x for a group of spread_groups */
 };
 
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 void clade_gather_options(clade_dtype dtype, clade_combination how, char options[48]) {
     snprintf(options, 48, "-DELEMENT=%s -DHOW=%d", dtype == CLADE_I32 ? "int" : "float", (int)how);
 }
 
 clade_status clade_gather_launch(const clade_site *site, clade_commands *commands, const clade_row_places *what,
                                  bool rows) {
-    const int64_t chunk = smaller(what->inner, CHUNK), part = smaller(divide_up(CHUNK, chunk), what->count);
+    const int64_t chunk = clade_smaller(what->inner, CHUNK),
+                  part = clade_smaller(clade_blocks(CHUNK, chunk), what->count);
     const clade_argument arguments[] = {
         clade_buffer_argument(what->x),
         clade_buffer_argument(what->places),
@@ -207,14 +200,14 @@ clade_status clade_gather_launch(const clade_site *site, clade_commands *command
         clade_int_argument(what->count),
         clade_int_argument(what->shared ? 0 : what->count),
     };
-    const int64_t across = rows ? divide_up(what->inner, chunk) : what->count * what->inner;
+    const int64_t across = rows ? clade_blocks(what->inner, chunk) : what->count * what->inner;
     return clade_commands_launch(
         commands,
         &(clade_launch){
             .file = "gather.cl",
             .kernel = rows ? "gather_rows" : "gather_elements",
             .label = site->label,
-            .global = { (size_t)across, rows ? (size_t)divide_up(what->count, part) : 1, (size_t)what->outer },
+            .global = { (size_t)across, rows ? (size_t)clade_blocks(what->count, part) : 1, (size_t)what->outer },
             .local = { rows ? 1 : GROUP, 1, 1 },
             .arguments = arguments,
             .argument_count = sizeof arguments / sizeof arguments[0],
@@ -224,9 +217,9 @@ clade_status clade_gather_launch(const clade_site *site, clade_commands *command
 
 clade_status clade_spread_launch(const clade_site *site, clade_commands *commands, const clade_row_places *what,
                                  clade_combination how, bool clear, bool rows) {
-    int64_t chunk = smaller(what->inner, CHUNK), range = GPU_RANGE;
+    int64_t chunk = clade_smaller(what->inner, CHUNK), range = GPU_RANGE;
     if (rows) {
-        range = divide_up(what->size, smaller(what->size, divide_up(RANGES, what->outer)));
+        range = clade_blocks(what->size, clade_smaller(what->size, clade_blocks(RANGES, what->outer)));
     } else {
         for (chunk = 1; chunk < GROUP && chunk < what->inner;) {
             chunk *= 2;
@@ -247,18 +240,19 @@ clade_status clade_spread_launch(const clade_site *site, clade_commands *command
     char options[48];
     clade_gather_options(what->dtype, how, options);
     const double moved = (double)what->count + (clear ? (double)what->size : 2.0 * (double)what->count);
-    return clade_commands_launch(commands, &(clade_launch){
-                                               .file = "gather.cl",
-                                               .options = options,
-                                               .kernel = rows ? "spread_rows" : "spread_groups",
-                                               .label = site->label,
-                                               .global = { (size_t)(divide_up(what->inner, chunk) * (rows ? 1 : GROUP)),
-                                                           (size_t)divide_up(what->size, range), (size_t)what->outer },
-                                               .local = { rows ? 1 : GROUP, 1, 1 },
-                                               .arguments = arguments,
-                                               .argument_count = sizeof arguments / sizeof arguments[0],
-                                               .bytes = 4.0 * (double)what->outer * (double)what->inner * moved,
-                                           });
+    return clade_commands_launch(commands,
+                                 &(clade_launch){
+                                     .file = "gather.cl",
+                                     .options = options,
+                                     .kernel = rows ? "spread_rows" : "spread_groups",
+                                     .label = site->label,
+                                     .global = { (size_t)(clade_blocks(what->inner, chunk) * (rows ? 1 : GROUP)),
+                                                 (size_t)clade_blocks(what->size, range), (size_t)what->outer },
+                                     .local = { rows ? 1 : GROUP, 1, 1 },
+                                     .arguments = arguments,
+                                     .argument_count = sizeof arguments / sizeof arguments[0],
+                                     .bytes = 4.0 * (double)what->outer * (double)what->inner * moved,
+                                 });
 }
 
 /* ---- implementations ---- */

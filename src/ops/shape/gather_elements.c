@@ -106,10 +106,6 @@ static void reference_scatter_elements(const clade_node *node, const clade_tenso
 
 enum { AXES = CLADE_MAX_RANK, CHUNK = 4096, GROUP = 64 };
 
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 /* Sizes or strides of ARRAY's axes aligned at the right of eight, MISSING in those before, and along AXIS INDEXED. */
 static size_t add_axes(clade_argument *arguments, size_t count, const int64_t numbers[], int32_t rank, int32_t axis,
                        int64_t missing, int64_t indexed) {
@@ -137,7 +133,7 @@ static clade_status record_gather(const clade_site *site, clade_commands *comman
                                      .file = "gather.cl",
                                      .kernel = "pick",
                                      .label = site->label,
-                                     .global = { (size_t)divide_up(last, chunk), (size_t)(y->count / last), 1 },
+                                     .global = { (size_t)clade_blocks(last, chunk), (size_t)(y->count / last), 1 },
                                      .local = { rows ? 1 : (size_t)(last < GROUP ? last : GROUP), 1, 1 },
                                      .arguments = arguments,
                                      .argument_count = count,

@@ -151,10 +151,6 @@ enum {
     GROUP = 64,
 };
 
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 static int64_t at_most(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
@@ -173,7 +169,7 @@ static clade_status launch(const clade_site *site, clade_commands *commands, boo
     const geometry g = geometry_of(site, narrow, wide);
     const int64_t *result = pads ? g.wide : g.narrow;
     const int64_t row = result[AXES - 1], height = result[AXES - 2];
-    const int64_t chunk = rows ? at_most(row, CHUNK) : 1, part = rows ? at_most(divide_up(CHUNK, row), height) : 1;
+    const int64_t chunk = rows ? at_most(row, CHUNK) : 1, part = rows ? at_most(clade_blocks(CHUNK, row), height) : 1;
     clade_argument arguments[5 + 4 * AXES];
     size_t count = 0;
     arguments[count++] = clade_buffer_argument(site->in[0].buffer);
@@ -190,17 +186,17 @@ static clade_status launch(const clade_site *site, clade_commands *commands, boo
     for (int i = 0; i < AXES - 2; i++) {
         planes *= result[i];
     }
-    return clade_commands_launch(
-        commands, &(clade_launch){
-                      .file = "pad.cl",
-                      .kernel = kernels[pads][rows],
-                      .label = site->label,
-                      .global = { (size_t)divide_up(row, chunk), (size_t)divide_up(height, part), (size_t)planes },
-                      .local = { rows ? 1 : (size_t)at_most(row, GROUP), 1, 1 },
-                      .arguments = arguments,
-                      .argument_count = count,
-                      .bytes = 4.0 * (double)(narrow->count + site->out[0].count),
-                  });
+    return clade_commands_launch(commands, &(clade_launch){
+                                               .file = "pad.cl",
+                                               .kernel = kernels[pads][rows],
+                                               .label = site->label,
+                                               .global = { (size_t)clade_blocks(row, chunk),
+                                                           (size_t)clade_blocks(height, part), (size_t)planes },
+                                               .local = { rows ? 1 : (size_t)at_most(row, GROUP), 1, 1 },
+                                               .arguments = arguments,
+                                               .argument_count = count,
+                                               .bytes = 4.0 * (double)(narrow->count + site->out[0].count),
+                                           });
 }
 
 #define RECORD(NAME, PADS, ROWS)                                                                                       \

@@ -17,14 +17,6 @@ typedef struct geometry {
     int64_t outer, inputs, outputs, inner, taps; /* as x and y lie */
 } geometry;
 
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 /* How many outputs take one input, at most: those within the support, and at the edges all beyond. */
 static double readers_of(const clade_resize_attributes *a) {
     if (a->a == 0) return (double)a->outputs;
@@ -43,7 +35,7 @@ static geometry geometry_of(const clade_site *site) {
     if (a->transposed)
         g.taps = (int64_t)fmin(readers_of(a), (double)g.inputs);
     else if (a->mode != CLADE_RESIZE_NEAREST)
-        g.taps = smaller(2 * (int64_t)clade_resize_support(a), g.inputs);
+        g.taps = clade_smaller(2 * (int64_t)clade_resize_support(a), g.inputs);
     return g;
 }
 
@@ -98,7 +90,7 @@ static clade_status record(const clade_site *site, clade_commands *commands, boo
     if (status != CLADE_OK) return status;
     const bool rows = g.inner == 1;
     const int64_t along = rows ? g.outputs : g.inner, across = rows ? g.outer : g.outputs;
-    const int64_t chunk = smaller(along, CHUNK), part = smaller(across, divide_up(WORK, chunk));
+    const int64_t chunk = clade_smaller(along, CHUNK), part = clade_smaller(across, clade_blocks(WORK, chunk));
     const clade_argument arguments[] = {
         clade_buffer_argument(site->in[0].buffer),
         clade_buffer_argument(site->out[0].buffer),
@@ -119,7 +111,8 @@ static clade_status record(const clade_site *site, clade_commands *commands, boo
         .options = options,
         .kernel = rows ? "resize_rows" : "resize_columns",
         .label = site->label,
-        .global = { (size_t)divide_up(along, chunk), (size_t)divide_up(across, part), rows ? 1 : (size_t)g.outer },
+        .global = { (size_t)clade_blocks(along, chunk), (size_t)clade_blocks(across, part),
+                    rows ? 1 : (size_t)g.outer },
         .local = { 1, 1, 1 },
         .arguments = arguments,
         .argument_count = sizeof arguments / sizeof arguments[0],
