@@ -249,8 +249,8 @@ const command command_profile = {
     .operands = "MODEL",
     .title = "time, FLOP/s and B/s by kernel, as a share of what the device can do",
     .details = "With several devices: how they share a training step, and how long each is at work and waits. The "
-               "split is the one "
-               "that their speeds suggest, measured before, or that of --shares.",
+               "split is the one that their speeds suggest, measured before, or that of --shares. With --split-layers: "
+               "which layers each has, how long it is at work and waits in a step, and what it hands over.",
     .operand_minimum = 1,
     .operand_maximum = 1,
     .options = options,

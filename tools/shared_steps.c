@@ -102,7 +102,7 @@ outcome shared_steps_measure(const invocation *call, const clade_device_pick pic
 /* ---- what came of it ---- */
 
 /* Seconds of a step: devices take it together, so that it is any one's time, at work or not. Of what is no such step (the
- * others were left out, or have layers) the trainer's own count. */
+ * others were left out) the trainer's own count. */
 static double step_of(const clade_train_result *result, int64_t batch) {
     const clade_train_device *first = &result->devices[0];
     if (first->steps == 0) return (double)batch / result->images_per_second;

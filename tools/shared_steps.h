@@ -6,7 +6,8 @@
 #include "training_devices.h"
 
 /* Trains MODEL with batches of BATCH on the COUNT devices PICKS, as GIVEN says, for STEPS steps that are measured;
- * before them, where GIVEN has no shares, for as many as it takes to measure the devices' speeds, which decide the split.
+ * before them, where GIVEN has no shares, for as many as it takes to measure the devices' speeds, which decide the split. Where
+ * the devices share the layers, the cut is found before the first step.
  * DONE, or how the subcommand ends. */
 outcome shared_steps_measure(const invocation *call, const clade_device_pick picks[], size_t count,
                              const device_options *given, const clade_model *model, int64_t batch, int64_t steps,

@@ -97,16 +97,19 @@ static void add_row(table *rows, const clade_train_device *device) {
               measured ? words_seconds(device->step_idle) : "", measured ? words_bytes(device->step_bytes) : "", name);
 }
 
-/* Where the devices share the layers. */
+/* Where the devices share the layers: a row a stage. */
 static bool print_layers(const clade_train_result *result) {
-    table *rows = table_new(5, 0x0e);
-    table_add(rows, "layers", "a step", "waited", "moved", "device");
+    table *rows = table_new(7, 0x3e);
+    table_add(rows, "layers", "planned", "at work", "waiting", "handed over", "memory", "device");
     for (size_t i = 0; i < result->device_count; i++) {
         const clade_train_device *device = &result->devices[i];
+        const bool measured = device->steps > 0;
         char layers[160];
         snprintf(layers, sizeof layers, "%s to %s", device->first_layer, device->last_layer);
-        table_add(rows, layers, words_seconds(device->layer_seconds), words_seconds(device->waited),
-                  words_bytes((double)device->bytes), device->name);
+        table_add(rows, layers, device->layer_seconds > 0 ? words_seconds(device->layer_seconds) : "",
+                  measured ? words_seconds(device->step_worked) : "",
+                  measured ? words_seconds(device->step_waited) : "", measured ? words_bytes(device->step_bytes) : "",
+                  words_bytes((double)device->layer_memory), device->name);
     }
     return table_print(rows);
 }
@@ -122,6 +125,21 @@ bool training_devices_print(const clade_train_result *result) {
     return table_print(rows);
 }
 
+static void add_layers(json *report, cJSON *entry, const clade_train_device *device) {
+    json_text(report, entry, "first_layer", device->first_layer);
+    json_text(report, entry, "last_layer", device->last_layer);
+    json_number(report, entry, "layers_ms", device->layer_seconds * 1e3);
+    json_number(report, entry, "layers_bytes", (double)device->layer_memory);
+}
+
+static void add_step(json *report, cJSON *entry, const clade_train_device *device) {
+    json_number(report, entry, "step_working_ms", device->step_worked * 1e3);
+    json_number(report, entry, "step_waiting_ms", device->step_waited * 1e3);
+    json_number(report, entry, "step_exposed_ms", device->step_exposed * 1e3);
+    json_number(report, entry, "step_idle_ms", device->step_idle * 1e3);
+    json_number(report, entry, "step_bytes_moved", device->step_bytes);
+}
+
 void training_devices_json(json *report, cJSON *object, const clade_train_result *result) {
     cJSON *list = json_array(report, object, "devices");
     for (size_t i = 0; i < result->device_count; i++) {
@@ -135,16 +153,7 @@ void training_devices_json(json *report, cJSON *object, const clade_train_result
         json_bool(report, entry, "lost", device->samples == 0 && !device->rests);
         json_bool(report, entry, "rests", device->rests);
         json_number(report, entry, "losses", (double)device->losses);
-        if (device->first_layer[0]) {
-            json_text(report, entry, "first_layer", device->first_layer);
-            json_text(report, entry, "last_layer", device->last_layer);
-            json_number(report, entry, "layers_ms", device->layer_seconds * 1e3);
-        }
-        if (device->steps == 0) continue;
-        json_number(report, entry, "step_working_ms", device->step_worked * 1e3);
-        json_number(report, entry, "step_waiting_ms", device->step_waited * 1e3);
-        json_number(report, entry, "step_exposed_ms", device->step_exposed * 1e3);
-        json_number(report, entry, "step_idle_ms", device->step_idle * 1e3);
-        json_number(report, entry, "step_bytes_moved", device->step_bytes);
+        if (device->first_layer[0]) add_layers(report, entry, device);
+        if (device->steps > 0) add_step(report, entry, device);
     }
 }

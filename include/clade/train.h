@@ -151,9 +151,9 @@ typedef struct clade_train_options {
     void *user;
     bool stop_on_interrupt; /* SIGINT and SIGTERM count as should_stop: their handlers are set while it runs */
     /* Other processes that train the same model with the same options, each on DEVICES of its own; borrowed, NULL: none. All
-     * share each batch by their numbers of devices, and validations. Rank 0 alone writes FOLDER. When a rank is gone the
-     * others stop with CLADE_ERROR_SYSTEM or CLADE_ERROR_INTERRUPTED, and the state after the last step that was whole is
-     * saved: any number of ranks can resume. */
+     * share each batch by their numbers of devices, unlike ones by their speeds, and validations. Rank 0 alone writes
+     * FOLDER. When a rank is gone the others stop with CLADE_ERROR_SYSTEM or CLADE_ERROR_INTERRUPTED, and the state after
+     * the last step that was whole is saved: any number of ranks can resume. */
     clade_ranks *ranks;
 } clade_train_options;
 
@@ -175,10 +175,11 @@ typedef struct clade_train_device {
     double step_idle;    /* without a step to take */
     double step_bytes;   /* to the host and back */
     bool rests;          /* it has no samples because the others are faster without it */
-    /* With split_layers: its layers, the first and the last; then BYTES are what it handed over, WAITED is the time in which
-     * it had nothing to compute, and the times of a step are not told. Else "". */
+    /* With split_layers: its layers, the first and the last; then bytes are what it handed over, waiting is the time in which
+     * it had nothing to compute, and a step is neither exposed nor idle. Else "". */
     char first_layer[64], last_layer[64];
-    double layer_seconds; /* that its layers take of a step, as they were measured for the cut */
+    double layer_seconds;  /* that its layers take of a step, as they were measured for the cut; 0: they were not */
+    uint64_t layer_memory; /* bytes that they take: states, and values of a step */
 } clade_train_device;
 
 typedef struct clade_train_result {

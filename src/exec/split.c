@@ -210,7 +210,9 @@ clade_session *clade_split_session(const clade_layer_split *split, size_t index)
 
 bool clade_session_split_report(const clade_session *session, size_t index, clade_split_report *report) {
     if (index >= clade_split_count(session->split)) return false;
-    const clade_split_part *part = &session->split->parts[index];
+    const clade_layer_split *split = session->split;
+    const clade_split_part *part = &split->parts[index];
+    const double steps = fmax(1, (double)split->steps);
     size_t largest = 0;
     for (const clade_plan *plan = part->session->plans; plan; plan = plan->next)
         if (plan->memory.planned > largest) largest = plan->memory.planned;
@@ -218,9 +220,13 @@ bool clade_session_split_report(const clade_session *session, size_t index, clad
         .first = part->first ? part->first : "",
         .last = part->last ? part->last : "",
         .seconds = part->seconds,
-        .waited = part->waited,
-        .bytes = part->bytes,
+        .waited = part->spent.waited,
+        .bytes = part->spent.bytes,
         .memory = largest + (size_t)clade_session_state_floats(part->session) * sizeof(float),
+        .steps = split->steps,
+        .step_worked = (split->step_seconds - part->steps.waited) / steps,
+        .step_waited = part->steps.waited / steps,
+        .step_bytes = (double)part->steps.bytes / steps,
     };
     return true;
 }

@@ -34,6 +34,10 @@ typedef struct clade_split_report {
     double waited;            /* seconds in which it had nothing to do but wait for others, since the session began */
     uint64_t bytes;           /* that it handed over, since then */
     size_t memory;            /* bytes of its states and of its largest plan */
+    /* The mean of STEPS runs with updates, each measured from its beginning to that of the next; without a plan's first runs. */
+    int64_t steps;
+    double step_worked, step_waited; /* seconds of a step: with and without something to do */
+    double step_bytes;               /* that it handed over */
 } clade_split_report;
 /* Of device INDEX of SESSION; false where SESSION is no split or has no such device. */
 bool clade_session_split_report(const clade_session *session, size_t index, clade_split_report *report);

@@ -8,6 +8,12 @@
 
 enum { CLADE_SPLIT_TICKETS = 16 };
 
+/* What a part waited, in seconds, and handed over, in bytes. */
+typedef struct clade_split_spent {
+    double waited;
+    uint64_t bytes;
+} clade_split_spent;
+
 /* One device and its layers. */
 typedef struct clade_split_part {
     clade_device *device;
@@ -17,8 +23,10 @@ typedef struct clade_split_part {
     double seconds;                          /* of a step, as measured before */
     clade_ticket *idle[CLADE_SPLIT_TICKETS]; /* done when what was enqueued before is, one after another */
     int latest;                              /* of these, the last that was submitted */
-    double waited;
-    uint64_t bytes;
+    double counted;                          /* until when the waiting is counted (clade_clock_seconds()) */
+    clade_split_spent spent;                 /* since the session began, */
+    clade_split_spent before;                /* by the beginning of the latest run, */
+    clade_split_spent steps;                 /* and in the steps that are measured */
 } clade_split_part;
 
 struct clade_layer_split {
@@ -29,6 +37,11 @@ struct clade_layer_split {
     int64_t micro_batches;   /* at most */
     clade_placement *placed; /* layers, then states */
     size_t placed_count;
+    /* A step is measured from the beginning of a run with updates to that of the next, where both are of one plan. */
+    const struct clade_split_plan *latest; /* whose run came last; NULL: none's that is still there */
+    double began;                          /* when that run did */
+    int64_t steps;                         /* measured */
+    double step_seconds;                   /* of all these */
 };
 
 /* A way between two devices, by its number - 1. */
@@ -43,7 +56,8 @@ struct clade_split_plan {
     clade_split_way *ways;
     clade_passage **passages; /* by the ways' numbers - 1 */
     size_t way_count;
-    bool failed; /* the run before did: passages may hold what nobody took */
+    bool failed;  /* the run before did: passages may hold what nobody took */
+    int64_t runs; /* begun */
 };
 
 /* Into how many micro-batches a run of BATCH samples goes. */

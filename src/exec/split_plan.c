@@ -136,6 +136,7 @@ static clade_status plan_parts(clade_split_plan *plan, const clade_session *sess
 
 void clade_split_plan_free(clade_split_plan *plan) {
     if (!plan) return;
+    if (plan->split->latest == plan) plan->split->latest = NULL;
     for (size_t d = 0; d < plan->split->count; d++)
         if (plan->parts[d]) clade_session_drop_plan(plan->split->parts[d].session, plan->parts[d]);
     for (size_t i = 0; plan->passages && i < plan->way_count; i++)

@@ -5,6 +5,8 @@
 #include "base/context.h"
 #include "base/thread.h"
 
+#include <math.h>
+
 /* ---- idle devices ---- */
 
 /* PART cannot go on: from when all that it has been given is done, it waits. With all tickets under way it has enough to
@@ -16,9 +18,38 @@ static clade_status begin_waiting(clade_split_part *part) {
     return clade_ticket_submit(part->idle[next]);
 }
 
-static void end_waiting(clade_split_part *part) {
+/* Counts for how long PART has had nothing to do, up to NOW. */
+static void count_waiting(clade_split_part *part, double now) {
     const double since = clade_ticket_done_at(part->idle[part->latest]);
-    if (since > 0) part->waited += clade_clock_seconds() - since;
+    if (!(since > 0)) return;
+    part->spent.waited += fmax(0, now - fmax(since, part->counted));
+    part->counted = now;
+}
+
+/* ---- steps ---- */
+
+/* A run of PLAN begins, and with it the step before ends. */
+static void begin_run(clade_split_plan *plan) {
+    enum { WARM_RUNS = 2 };
+    clade_layer_split *split = plan->split;
+    const double now = clade_clock_seconds();
+    const bool measured = split->latest == plan && plan->parts[0]->updates && plan->runs > WARM_RUNS;
+    for (size_t d = 0; d < split->count; d++) {
+        clade_split_part *part = &split->parts[d];
+        count_waiting(part, now);
+        if (measured) {
+            part->steps.waited += part->spent.waited - part->before.waited;
+            part->steps.bytes += part->spent.bytes - part->before.bytes;
+        }
+        part->before = part->spent;
+    }
+    if (measured) {
+        split->steps++;
+        split->step_seconds += now - split->began;
+    }
+    split->latest = plan;
+    split->began = now;
+    plan->runs++;
 }
 
 /* ---- a run ---- */
@@ -30,7 +61,7 @@ static clade_status advance(clade_split_plan *plan, size_t d, size_t *at, bool *
     const clade_passage *awaited = clade_commands_awaited(commands, *at);
     const size_t before = *at, count = clade_commands_count(commands);
     if (before == count || (awaited && !clade_passage_arrived(awaited))) return CLADE_OK;
-    if (awaited) end_waiting(part);
+    if (awaited) count_waiting(part, clade_clock_seconds());
     clade_status status = clade_commands_enqueue_some(commands, at);
     if (status == CLADE_OK && *at > before) status = begin_waiting(part);
     *moved = *moved || *at > before;
@@ -66,6 +97,7 @@ static bool is_done(const clade_split_plan *plan, const size_t at[]) {
 
 clade_status clade_split_plan_enqueue(clade_split_plan *plan) {
     size_t at[CLADE_MAX_STAGES] = { 0 };
+    begin_run(plan);
     clade_status status = prepare(plan);
     while (status == CLADE_OK && !is_done(plan, at)) {
         bool moved = false;
@@ -74,7 +106,7 @@ clade_status clade_split_plan_enqueue(clade_split_plan *plan) {
         if (status == CLADE_OK && !moved) status = wait_for_first(plan, at);
     }
     for (size_t i = 0; i < plan->way_count && status == CLADE_OK; i++)
-        plan->split->parts[plan->ways[i].from].bytes += plan->ways[i].bytes;
+        plan->split->parts[plan->ways[i].from].spent.bytes += plan->ways[i].bytes;
     for (size_t d = 0; d < plan->split->count; d++)
         if (plan->parts[d]->updates) clade_session_note_write(plan->split->parts[d].session);
     plan->failed = status != CLADE_OK;

@@ -36,7 +36,12 @@ size_t clade_team_report_layers(const clade_team *team, clade_train_device devic
                                         .lost_at = -1,
                                         .bytes = done.bytes,
                                         .waited = done.waited,
-                                        .layer_seconds = done.seconds };
+                                        .steps = done.steps,
+                                        .step_worked = done.step_worked,
+                                        .step_waited = done.step_waited,
+                                        .step_bytes = done.step_bytes,
+                                        .layer_seconds = done.seconds,
+                                        .layer_memory = done.memory };
         clade_team_copy_name(device->name, sizeof device->name, clade_device_name(team->options.devices[count]));
         clade_team_copy_name(device->first_layer, sizeof device->first_layer, done.first);
         clade_team_copy_name(device->last_layer, sizeof device->last_layer, done.last);

@@ -21,6 +21,18 @@ shows '"batch":64,"steps":3,' '"samples":48,' '"samples":16,'
 at_least "$(value step_bytes_moved)" 1
 at_least "$(value step_waiting_ms)" "$(value step_exposed_ms)"
 
+# Layers that are shared: a line a stage. Work and waiting are together the step.
+works profile mlp --device 0,1 --split-layers --micro-batches 2 --steps 3 --batch 64
+shows '^mlp, a training step of 64 images on 2 devices: .* images/s$' \
+    '^layers +planned +at work +waiting +handed over +memory +device$'
+[ "$(grep -cE '^fc[12] to fc[12] .* [0-9.]+ [KM]iB +[0-9.]+ [KM]iB +[^ ]' out.txt)" = 2 ] ||
+    die "not two stages: $(cat out.txt)"
+works profile mlp --device 0,1 --split-layers --split-at fc2 --micro-batches 1 --steps 3 --batch 64 --json
+is_json steps step_ms devices first_layer last_layer layers_bytes step_working_ms step_waiting_ms step_bytes_moved
+shows '"steps":3,' '"first_layer":"fc1","last_layer":"fc1"' '"first_layer":"fc2"'
+both=$(awk -v a="$(value step_working_ms)" -v b="$(value step_waiting_ms)" 'BEGIN { print a + b }')
+near "$both" "$(value step_ms)" 0.001
+
 fails 2 '--infer and --trace are for one device' profile mlp --device 0,1 --infer
 fails 2 '--shares wants a number' profile mlp --device 0,1 --shares 1
 fails 1 'a sample for each' profile mlp --device 0,1 --batch 1

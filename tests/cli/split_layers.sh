@@ -13,7 +13,7 @@ works train lenet --data $data --epochs 1 --seed 3 --device 0,1 --split-layers -
 near "$(value train_loss)" "$loss" 0.002
 works train lenet --data $data --epochs 1 --seed 3 --device 0,1 --split-layers --sync-batch-norm --json --out four
 near "$(value train_loss)" "$loss" 0.002
-is_json devices first_layer last_layer layers_ms seconds_waited bytes_moved
+is_json devices first_layer last_layer layers_ms layers_bytes seconds_waited bytes_moved
 for run in again once-more; do
     works train lenet --data $data --epochs 1 --seed 3 --device 0,1 --split-layers --split-at conv2 --json --out $run
     [ "$(value last_layer)" = fc2 ] || die "cut elsewhere: $(cat out.txt)"
@@ -25,7 +25,7 @@ done
 works eval two --data $data --json
 at_least "$(value accuracy)" 0.3
 works train mlp --data $data --epochs 1 --device 0,1 --split-layers --out text
-shows 'layers +a step +waited +moved +device' ' to .* pthread|fc1 to|to fc'
+shows '^ *layers +planned +at work +waiting +handed over +memory +device' '^ *fc1 to .* pthread'
 
 fails 1 '2 to [0-9]+ can be named' train lenet --data $data --device 0 --split-layers --out no
 fails 1 'no shares' train lenet --data $data --device 0,1 --split-layers --shares 1,1 --out no
