@@ -195,6 +195,7 @@ static clade_status begin_epoch(clade_trainer *trainer) {
     if (clade_team_sums(trainer->team)) {
         status = clade_team_drain(trainer->team);
         if (status == CLADE_OK) status = clade_team_epoch(trainer->team);
+        if (status == CLADE_OK) status = clade_trainer_divide_anew(trainer);
         if (status == CLADE_OK) status = clade_trainer_level(trainer, false);
     }
     const int64_t epoch = trainer->run.step / trainer->steps_per_epoch;
@@ -427,7 +428,8 @@ static clade_status conclude(clade_trainer *trainer, clade_train_result *result)
         .held_out_loss = trainer->run.held_out_loss,
         .held_out_accuracy = trainer->run.held_out_accuracy,
         .images_per_second = clade_trainer_images_per_second(trainer),
-        .data_waiting = clade_loader_waited(trainer->loader) / (clade_clock_seconds() - trainer->started),
+        .data_waiting = (trainer->loader_waited + clade_loader_waited(trainer->loader)) /
+                        (clade_clock_seconds() - trainer->started),
     };
     clade_status status = with_states(trainer, sum_weights, result);
     if (status == CLADE_OK) status = with_states(trainer, measure_test, result);

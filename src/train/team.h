@@ -100,6 +100,10 @@ bool clade_team_look_due(const clade_team *team);
 /* Divides batches by the speeds measured, when that gains a tenth at least; has the slowest rest where it gains as much to
  * be without it. */
 clade_status clade_team_look(clade_team *team);
+/* Seconds in which the slowest device was at work in a step, since batches were last divided; 0: in too few steps. */
+double clade_team_step_seconds(clade_team *team);
+/* Whole batches have BATCH samples from now on, an epoch's last has REST, as in clade_team_options, and LOADER gives them. */
+clade_status clade_team_resize(clade_team *team, clade_loader *loader, int64_t batch, int64_t rest);
 /* States were written into clade_team_session(): gives them to all. Another device that fails at it is dropped. */
 clade_status clade_team_spread(clade_team *team);
 

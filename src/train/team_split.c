@@ -5,6 +5,7 @@
 #include "train/run_state.h"
 #include "train/shares.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { WARM_STEPS = 3, FIRST_LOOK = 8 };
@@ -122,6 +123,30 @@ static double seconds_of(const clade_member *member) {
     const clade_group_statistics past = clade_group_measure(member->team->group, member->index, false);
     const double worked = member->idle_since - member->clock - member->idle - past.waited;
     return member->measured > 0 ? worked / (double)member->measured : 0;
+}
+
+double clade_team_step_seconds(clade_team *team) {
+    double slowest = 0;
+    bool measured = team->group != NULL;
+    clade_mutex_lock(&team->lock);
+    for (size_t i = 0; i < team->count && measured; i++) {
+        const clade_member *member = team->members[i];
+        if (!clade_member_lives(member)) continue;
+        measured = member->sent >= team->measure_from + FIRST_LOOK;
+        if (measured) slowest = fmax(slowest, seconds_of(member));
+    }
+    clade_mutex_unlock(&team->lock);
+    return measured ? slowest : 0;
+}
+
+clade_status clade_team_resize(clade_team *team, clade_loader *loader, int64_t batch, int64_t rest) {
+    clade_mutex_lock(&team->lock);
+    team->loader = loader;
+    team->options.batch = batch;
+    team->options.rest = rest;
+    clade_status status = clade_team_form(team);
+    clade_mutex_unlock(&team->lock);
+    return status;
 }
 
 void clade_member_report(const clade_member *member, clade_train_device *device) {

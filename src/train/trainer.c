@@ -301,20 +301,23 @@ static clade_status divide_data(clade_trainer *trainer) {
     return status == CLADE_OK ? clade_trainer_own_samples(trainer, trainer->held_out, &trainer->own_held_out) : status;
 }
 
+clade_status clade_trainer_new_loader(const clade_trainer *trainer, clade_loader **loader) {
+    const clade_train_options *options = &trainer->options;
+    const clade_loader_options wanted = { .size = sizeof wanted,
+                                          .batch = options->batch,
+                                          .seed = options->seed,
+                                          .shuffle = true,
+                                          .depth = CLADE_PIPELINE_SLOTS,
+                                          .targets = clade_feed_width(&trainer->feed),
+                                          .augment = true,
+                                          .part_from = trainer->part_from,
+                                          .part_to = trainer->part_to,
+                                          .part_of = trainer->part_of };
+    return clade_loader_new(trainer->train ? trainer->train : options->train, &wanted, loader);
+}
+
 static clade_status open_loader(clade_trainer *trainer) {
-    clade_train_options *options = &trainer->options;
-    clade_loader_options loader = { .size = sizeof loader,
-                                    .batch = options->batch,
-                                    .seed = options->seed,
-                                    .shuffle = true,
-                                    .depth = CLADE_PIPELINE_SLOTS,
-                                    .targets = clade_feed_width(&trainer->feed),
-                                    .augment = true,
-                                    .part_from = trainer->part_from,
-                                    .part_to = trainer->part_to,
-                                    .part_of = trainer->part_of };
-    clade_dataset *dataset = trainer->train ? trainer->train : options->train;
-    clade_status status = clade_loader_new(dataset, &loader, &trainer->loader);
+    clade_status status = clade_trainer_new_loader(trainer, &trainer->loader);
     if (status != CLADE_OK) return status;
     trainer->steps_per_epoch = clade_loader_batches(trainer->loader);
     if (trainer->steps_per_epoch > INT64_MAX / trainer->epochs)

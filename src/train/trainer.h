@@ -1,5 +1,5 @@
-/* The trainer's inside, shared by the files that carry it out: trainer.c (making), trainer_devices.c (its devices), loop.c
- * (the steps), folder.c (the run folder), settings.c (what a resumed run must share with the one before). */
+/* The trainer's inside, shared by the files that carry it out: trainer.c (making), trainer_devices.c (its devices),
+ * trainer_parts.c and trainer_ranks.c (other processes), loop.c (the steps), folder.c (the run folder), settings.c (what a resumed run must share with the one before). */
 #ifndef CLADE_TRAIN_TRAINER_H
 #define CLADE_TRAIN_TRAINER_H
 
@@ -37,6 +37,7 @@ struct clade_trainer {
         *held_out;               /* slices of options.train; without held-out samples NULL: all of it is trained on */
     clade_dataset *own_held_out; /* the slice of HELD_OUT that this rank measures; NULL: all */
     clade_loader *loader;
+    double loader_waited;      /* seconds, for loaders before this one */
     clade_measure *validation; /* on HELD_OUT; NULL without, */
     clade_session *validated;  /* and the session that it measures */
 
@@ -68,13 +69,23 @@ clade_value clade_counted_scores(clade_value scores);
 clade_status clade_trainer_check_devices(clade_context *context, const clade_train_options *options);
 /* The team, with initial states, and the validation on it. */
 clade_status clade_trainer_open_team(clade_trainer *trainer);
+/* This rank's samples of a batch of COUNT, as the loader takes them. */
+int64_t clade_trainer_own_count(const clade_trainer *trainer, int64_t count);
+/* After this rank's part of a batch was changed: a loader and plans for it. Nothing is in flight. */
+clade_status clade_trainer_resize(clade_trainer *trainer);
 /* Makes trainer->validation anew when the session that it measured is no longer the team's first. */
 clade_status clade_trainer_measure(clade_trainer *trainer);
 
-/* ---- trainer_ranks.c: with other processes; without them these do nothing but return STATUS ---- */
+/* ---- trainer_parts.c: with other processes; without them these do nothing but return STATUS ---- */
 
 /* Together: whether all have come so far with STATUS, and which part of a batch is this rank's. */
 clade_status clade_trainer_take_part(clade_trainer *trainer, clade_status status);
+/* Together, at an epoch, with nothing in flight: other parts, where the ranks are unlike and the steps that they took say
+ * that a batch would gain a tenth by it. */
+clade_status clade_trainer_divide_anew(clade_trainer *trainer);
+
+/* ---- trainer_ranks.c: likewise ---- */
+
 /* Together: whether all have come so far with STATUS, and with the settings of rank 0. CLADE_ERROR_ARGUMENT naming what
  * differs. */
 clade_status clade_trainer_check_alike(clade_trainer *trainer, clade_status status);
@@ -94,6 +105,8 @@ clade_status clade_trainer_rescue(clade_trainer *trainer, clade_status status);
 
 /* ---- trainer.c ---- */
 
+/* A loader of this rank's part of the training's batches; the caller frees. */
+clade_status clade_trainer_new_loader(const clade_trainer *trainer, clade_loader **loader);
 /* States as a run begins with them, where no checkpoint says otherwise: initialised by now; those of input layers are fitted
  * to the data, and options.weights are written over them. */
 clade_status clade_trainer_first_states(clade_trainer *trainer);

@@ -78,24 +78,31 @@ static void leave(void *user, clade_session *session) {
     trainer->validated = NULL;
 }
 
-/* This rank's part of a batch of COUNT samples, as the loader takes it. */
-static int64_t own_samples(const clade_trainer *trainer, int64_t count) {
+int64_t clade_trainer_own_count(const clade_trainer *trainer, int64_t count) {
     const int64_t of = trainer->part_of;
     return of == 0 ? count : count * trainer->part_to / of - count * trainer->part_from / of;
 }
 
+static int64_t samples_of(const clade_trainer *trainer) {
+    return clade_dataset_describe(trainer->train ? trainer->train : trainer->options.train).count;
+}
+
+/* This rank's samples of an epoch's last batch; -1: that is a whole one. */
+static int64_t own_rest(const clade_trainer *trainer) {
+    const int64_t rest = samples_of(trainer) % trainer->options.batch;
+    return rest > 0 ? clade_trainer_own_count(trainer, rest) : -1;
+}
+
 clade_status clade_trainer_open_team(clade_trainer *trainer) {
     const clade_train_options *options = &trainer->options;
-    clade_dataset *dataset = trainer->train ? trainer->train : options->train;
-    const int64_t samples = clade_dataset_describe(dataset).count, rest = samples % options->batch;
     const clade_team_options team = { .devices = options->devices,
                                       .count = options->device_count,
                                       .graph = trainer->graph,
                                       .seed = options->seed,
                                       .optimizer = &trainer->optimizer,
-                                      .batch = own_samples(trainer, options->batch),
-                                      .rest = rest > 0 ? own_samples(trainer, rest) : -1,
-                                      .only_rest = samples < options->batch,
+                                      .batch = clade_trainer_own_count(trainer, options->batch),
+                                      .rest = own_rest(trainer),
+                                      .only_rest = samples_of(trainer) < options->batch,
                                       .carry = trainer->ranks ? clade_ranks_carry : NULL,
                                       .carry_user = trainer->ranks,
                                       .leaves = leave,
@@ -108,6 +115,18 @@ clade_status clade_trainer_open_team(clade_trainer *trainer) {
                                       .split_at = options->split_at };
     clade_status status = clade_team_new(trainer->context, &team, &trainer->team);
     return status == CLADE_OK ? clade_trainer_measure(trainer) : status;
+}
+
+clade_status clade_trainer_resize(clade_trainer *trainer) {
+    clade_loader *loader;
+    clade_status status = clade_trainer_new_loader(trainer, &loader);
+    if (status != CLADE_OK) return status;
+    status = clade_team_resize(trainer->team, loader, clade_trainer_own_count(trainer, trainer->options.batch),
+                               own_rest(trainer));
+    trainer->loader_waited += clade_loader_waited(trainer->loader);
+    clade_loader_free(trainer->loader);
+    trainer->loader = loader;
+    return status;
 }
 
 clade_status clade_trainer_measure(clade_trainer *trainer) {
