@@ -95,5 +95,9 @@ clade_status clade_fused_source(const clade_site *site, clade_text *out);
 /* For implementations in both forms: 2 on the devices that each is for, 1 on others. */
 double clade_suits_cpus(const clade_site *site);
 double clade_suits_others(const clade_site *site);
+/* Whether a work-item on the site's device may take so many turns of its loops. One that is not a CPU's may take 65,535:
+ * llvmpipe (Mesa 22.3, lp_bld_ir_common.c) ends the loops of an item after so many in all, without a word, and drivers
+ * of GPUs end launches that last. */
+bool clade_may_turn(const clade_site *site, double turns);
 
 #endif

@@ -27,7 +27,8 @@ bool clade_direct_fits(const clade_site *site, const clade_direct_cut *t) {
     const int limits = limit_count(site);
     const size_t device = site->device->capabilities.local_memory;
     const size_t most = local_limits[site->configuration < limits ? site->configuration : 0];
-    return t->tile + t->panel + t->taps + t->places <= (device < most ? device : most);
+    const bool room = t->tile + t->panel + t->taps + t->places <= (device < most ? device : most);
+    return room && clade_may_turn(site, t->item); /* a turn takes a cycle or more */
 }
 
 void clade_direct_prefer(clade_direct_cut *best, const clade_direct_cut *t) {
@@ -56,7 +57,8 @@ static bool applicable(const clade_site *site, char why[128]) {
     const clade_convolution c = clade_convolution_at(site);
     const clade_direct_cut t = way_of(site, &c)->cut(site, &c);
     if (!t.fits)
-        snprintf(why, 128, "its smallest block needs %zu bytes of local memory", t.tile + t.panel + t.taps + t.places);
+        snprintf(why, 128, "no block fits: the cheapest needs %zu bytes of local memory and %.0f cycles of a work-item",
+                 t.tile + t.panel + t.taps + t.places, t.item);
     return t.fits;
 }
 

@@ -27,7 +27,7 @@ typedef struct clade_direct_cut {
     int64_t image_block, pixel_block, row_block, column_block, height_block, channel_block, filter_block, tap_block;
     int64_t parts;
     size_t tile, panel, taps, places; /* bytes of local memory */
-    double cost;
+    double item, cost;                /* of a work-item, of all of them */
     bool fits;
 } clade_direct_cut;
 
@@ -52,7 +52,8 @@ static inline int64_t clade_direct_reach(const clade_convolution *c, int axis) {
 
 /* Floats of one channel of a tile: as tile_layout() of kernels/conv_tile.h. */
 int64_t clade_direct_tile(const clade_convolution *c, int64_t row_block, int64_t column_block);
-/* Whether the blocks' local memory is there, and stays within what the site's configuration allows. */
+/* Whether the blocks' local memory is there, and stays within what the site's configuration allows, and whether the
+ * device lets a work-item be at work for so long. T's local memory and item are set. */
 bool clade_direct_fits(const clade_site *site, const clade_direct_cut *t);
 /* Takes T, of that cost, for BEST if it fits and costs less; BEST begins as zeros. */
 void clade_direct_prefer(clade_direct_cut *best, const clade_direct_cut *t);

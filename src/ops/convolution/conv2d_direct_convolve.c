@@ -108,7 +108,6 @@ static void weigh(const clade_site *site, const piece *p, clade_direct_cut *t) {
     t->tile = (size_t)(loaded + 2 * CLADE_SLACK) * sizeof(float);
     t->panel = (size_t)((whole_vectors(p, t) ? 0 : steps * CLADE_PANEL_COLUMNS) + CLADE_SLACK) * sizeof(float);
     t->taps = (size_t)steps * sizeof(int32_t);
-    t->fits = clade_direct_fits(site, t);
 
     const int64_t rest = pixels % CLADE_PANEL_COLUMNS;
     const double tiles = (double)(pixels / CLADE_PANEL_COLUMNS) + (rest == 0 ? 0 : rest <= CLADE_VECTOR ? 0.6 : 1);
@@ -119,8 +118,10 @@ static void weigh(const clade_site *site, const piece *p, clade_direct_cut *t) {
                          clade_load_cost * (double)loaded +
                          clade_begin_cost * (double)(t->image_block * t->channel_block);
     const double groups = (double)(pixel_blocks(c, t) * clade_blocks(c->filters, t->filter_block) * c->groups);
+    t->item = block * (double)clade_blocks(c->channels, t->channel_block);
     /* The fewer groups, the longer the last one is waited for. */
-    t->cost = block * groups * (double)clade_blocks(c->channels, t->channel_block) * (1 + 1 / groups);
+    t->cost = t->item * groups * (1 + 1 / groups);
+    t->fits = clade_direct_fits(site, t);
 }
 
 /* Of the cuts with the given blocks of pixels, the best to BEST. */

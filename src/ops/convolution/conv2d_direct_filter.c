@@ -10,7 +10,7 @@ enum {
  * parts. */
 static const double transpose_cost = 0.5, add_cost = 0.25, part_cost = 2;
 
-static void set_local_memory(const clade_site *site, const clade_convolution *c, clade_direct_cut *t) {
+static void set_local_memory(const clade_convolution *c, clade_direct_cut *t) {
     const int64_t pixels = t->image_block * t->row_block * c->out[1];
     t->tile =
         (size_t)(t->image_block * t->channel_block * clade_direct_tile(c, t->row_block, c->out[1]) + CLADE_SLACK) *
@@ -19,7 +19,6 @@ static void set_local_memory(const clade_site *site, const clade_convolution *c,
         (size_t)(pixels * clade_smaller(t->filter_block, clade_round_up(c->filters, CLADE_VECTOR))) * sizeof(float);
     t->taps = (size_t)(t->channel_block * c->taps) * sizeof(int32_t);
     t->places = (size_t)pixels * sizeof(int32_t);
-    t->fits = clade_direct_fits(site, t);
 }
 
 /* Taps that the register tiles of FILTERS filters go through for TAPS, in tiles of TAP_BLOCK where two vectors of
@@ -31,7 +30,7 @@ static int64_t multiply_adds(int64_t taps, int64_t filters, int64_t tap_block) {
     return sum;
 }
 
-static double cost(const clade_convolution *c, const clade_direct_cut *t) {
+static void set_costs(const clade_convolution *c, clade_direct_cut *t) {
     const int64_t filters = clade_round_up(clade_smaller(t->filter_block, c->filters), CLADE_VECTOR);
     const int64_t taps = t->channel_block * c->taps, pixels = t->image_block * t->row_block * c->out[1];
     const int64_t loaded = t->image_block * t->channel_block * clade_direct_tile(c, t->row_block, c->out[1]);
@@ -43,8 +42,9 @@ static double cost(const clade_convolution *c, const clade_direct_cut *t) {
     const int64_t groups =
         clade_blocks(c->channels, t->channel_block) * clade_blocks(c->filters, t->filter_block) * c->groups;
     const double parts = part_cost * (double)(t->parts * c->groups * c->filters * c->channels * c->taps);
+    t->item = job * (double)clade_blocks(jobs, t->parts);
     /* The fewer groups, the longer the last one is waited for. */
-    return (double)(jobs * groups) * job * (1 + 0.5 / (double)(groups * t->parts)) + parts;
+    t->cost = (double)(jobs * groups) * job * (1 + 0.5 / (double)(groups * t->parts)) + parts;
 }
 
 /* Completes T, which has its blocks of pixels, channels and filters, and takes it for BEST if it is better. */
@@ -56,8 +56,9 @@ static void consider(const clade_site *site, const clade_convolution *c, clade_d
         clade_blocks(c->channels, t.channel_block) * clade_blocks(c->filters, t.filter_block) * c->groups;
     const int64_t jobs = clade_blocks(c->batch, t.image_block) * clade_blocks(c->out[0], t.row_block);
     t.parts = clade_smaller(jobs, clade_blocks(ENOUGH_GROUPS, groups));
-    set_local_memory(site, c, &t);
-    t.cost = cost(c, &t);
+    set_local_memory(c, &t);
+    set_costs(c, &t);
+    t.fits = clade_direct_fits(site, &t);
     clade_direct_prefer(best, &t);
 }
 

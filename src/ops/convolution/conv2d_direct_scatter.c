@@ -17,20 +17,19 @@ static void weigh(const clade_site *site, const clade_convolution *c, clade_dire
     t->tile = (size_t)(loaded + CLADE_SLACK) * sizeof(float);
     t->panel = (size_t)(t->filter_block * CLADE_PANEL_COLUMNS + CLADE_SLACK) * sizeof(float);
     t->taps = (size_t)(t->channel_block * c->taps) * sizeof(int32_t);
-    t->fits = clade_direct_fits(site, t);
 
     const double tiles = (double)clade_blocks(t->image_block * t->row_block * c->out[1], CLADE_PANEL_COLUMNS);
     const double panels = (double)clade_blocks(t->channel_block * c->taps, CLADE_PANEL_ROWS);
     const double filters = (double)c->filters, filter_blocks = (double)clade_blocks(c->filters, t->filter_block);
-    const double block =
-        tiles * (pack_cost * filters + panels * (2 * CLADE_PANEL_ROWS * filters + scatter_cost * filter_blocks)) +
-        clade_load_cost * (double)loaded +
-        store_cost * (double)(t->image_block * t->channel_block * t->height_block * c->image[1]) +
-        clade_begin_cost * (double)t->image_block * filters;
+    t->item = tiles * (pack_cost * filters + panels * (2 * CLADE_PANEL_ROWS * filters + scatter_cost * filter_blocks)) +
+              clade_load_cost * (double)loaded +
+              store_cost * (double)(t->image_block * t->channel_block * t->height_block * c->image[1]) +
+              clade_begin_cost * (double)t->image_block * filters;
     const double groups = (double)(clade_blocks(c->batch, t->image_block) * clade_blocks(c->image[0], t->height_block) *
                                    clade_blocks(c->channels, t->channel_block) * c->groups);
     /* The fewer groups, the longer the last one is waited for. */
-    t->cost = block * groups * (1 + 1 / groups);
+    t->cost = t->item * groups * (1 + 1 / groups);
+    t->fits = clade_direct_fits(site, t);
 }
 
 static void cut_depth(const clade_site *site, const clade_convolution *c, clade_direct_cut t, clade_direct_cut *best) {

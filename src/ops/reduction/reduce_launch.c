@@ -252,8 +252,8 @@ static clade_status record_columns(const clade_site *site, clade_commands *comma
 
 /* ---- any order ---- */
 
-/* An item of `general` takes a whole sum. llvmpipe (Mesa 22.3, lp_bld_ir_common.c) ends the loops of an item after 65,535
- * turns in all, so longer sums are left to the implementations that cut them in parts, where one fits. */
+/* An item of `general` takes a whole sum. Not every device lets it (clade_may_turn), so longer sums are left to the
+ * implementations that cut them in parts, where one fits. */
 static bool short_or_alone(const clade_site *site, char why[128]) {
     enum { LONGEST_SUM = 16384 };
     char ignored[128];

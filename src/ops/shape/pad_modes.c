@@ -145,15 +145,7 @@ static void reference_pad_mode_gradient(const clade_node *node, const clade_tens
 
 /* ---- implementations ---- */
 
-enum { AXES = CLADE_MAX_RANK, CHUNK = 16384, GROUP = 64 };
-
-static int64_t divide_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
+enum { AXES = CLADE_MAX_RANK, CHUNK = 16384, PIECE = 64, GROUP = 64 };
 
 /* The axes of x and y, neighbours without padding merged, the innermost last; the first are of size 1. */
 typedef struct geometry {
@@ -194,7 +186,8 @@ static void mode_option(const clade_site *site, char option[32]) {
 static clade_status record_pad_mode(const clade_site *site, clade_commands *commands, bool rows) {
     const geometry g = geometry_of(site);
     const int64_t row = g.wide[AXES - 1], height = g.wide[AXES - 2];
-    const int64_t chunk = rows ? smaller(row, CHUNK) : 1, part = rows ? smaller(divide_up(CHUNK, row), height) : 1;
+    const int64_t chunk = rows ? clade_smaller(row, CHUNK) : 1,
+                  part = rows ? clade_smaller(clade_blocks(CHUNK, row), height) : 1;
     clade_argument arguments[4 + 3 * AXES] = {
         clade_buffer_argument(site->in[0].buffer),
         clade_buffer_argument(site->out[0].buffer),
@@ -217,29 +210,53 @@ static clade_status record_pad_mode(const clade_site *site, clade_commands *comm
                       .options = option,
                       .kernel = rows ? "pad_mode_rows" : "pad_mode_elements",
                       .label = site->label,
-                      .global = { (size_t)divide_up(row, chunk), (size_t)divide_up(height, part), planes },
-                      .local = { rows ? 1 : (size_t)smaller(row, GROUP), 1, 1 },
+                      .global = { (size_t)clade_blocks(row, chunk), (size_t)clade_blocks(height, part), planes },
+                      .local = { rows ? 1 : (size_t)clade_smaller(row, GROUP), 1, 1 },
                       .arguments = arguments,
                       .argument_count = count,
                       .bytes = 4.0 * (double)(site->in[0].count + site->out[0].count),
                   });
 }
 
+/* dy (outer, wide, inner) to dx (outer, narrow, inner), of which an item of `rows` takes PART of the outer places and
+ * CHUNK of the inner elements: about as many in all as CHUNK says, but no tiny pieces. */
+typedef struct folding {
+    int64_t outer, narrow, wide, inner, part, chunk;
+} folding;
+
+static folding folding_of(const clade_site *site) {
+    const int32_t axis = padded_axis(site->node);
+    folding f = {
+        .outer = clade_elements_outside(&site->out[0], axis),
+        .narrow = site->out[0].size[axis],
+        .wide = site->in[0].size[axis],
+        .inner = clade_elements_inside(&site->out[0], axis),
+    };
+    f.chunk = clade_smaller(f.inner, clade_larger(PIECE, clade_blocks(CHUNK, f.narrow)));
+    f.part = clade_smaller(f.outer, clade_blocks(CHUNK, f.chunk * f.narrow));
+    return f;
+}
+
+static bool fold_rows_applicable(const clade_site *site, char why[128]) {
+    const folding f = folding_of(site);
+    if (clade_may_turn(site, (double)(f.part * f.wide) * (double)(f.chunk + 1))) return true;
+    snprintf(why, 128, "a work-item would go along an axis of %lld places", (long long)f.wide);
+    return false;
+}
+
 static clade_status record_fold(const clade_site *site, clade_commands *commands, bool rows) {
     const mode_attributes *a = site->node->attributes;
     const int32_t axis = padded_axis(site->node);
-    const int64_t outer = clade_elements_outside(&site->out[0], axis), narrow = site->out[0].size[axis];
-    const int64_t inner = clade_elements_inside(&site->out[0], axis);
-    const int64_t chunk = rows ? smaller(inner, CHUNK) : 1;
-    const int64_t part = rows ? smaller(divide_up(CHUNK, chunk * narrow), outer) : 1;
+    const folding f = folding_of(site);
+    const int64_t part = rows ? f.part : 1, items = rows ? clade_blocks(f.inner, f.chunk) : f.narrow * f.inner;
     const clade_argument arguments[] = {
         clade_buffer_argument(site->in[0].buffer),
         clade_buffer_argument(site->out[0].buffer),
-        clade_int_argument(chunk),
+        clade_int_argument(f.chunk),
         clade_int_argument(part),
-        clade_int_argument(outer),
-        clade_int_argument(narrow),
-        clade_int_argument(inner),
+        clade_int_argument(f.outer),
+        clade_int_argument(f.narrow),
+        clade_int_argument(f.inner),
         clade_int_argument(a->before[axis]),
         clade_int_argument(a->after[axis]),
     };
@@ -250,8 +267,7 @@ static clade_status record_fold(const clade_site *site, clade_commands *commands
                                                .options = option,
                                                .kernel = rows ? "fold_rows" : "fold_elements",
                                                .label = site->label,
-                                               .global = { (size_t)(rows ? divide_up(inner, chunk) : narrow * inner),
-                                                           (size_t)divide_up(outer, part), 1 },
+                                               .global = { (size_t)items, (size_t)clade_blocks(f.outer, part), 1 },
                                                .local = { rows ? 1 : GROUP, 1, 1 },
                                                .arguments = arguments,
                                                .argument_count = sizeof arguments / sizeof arguments[0],
@@ -275,7 +291,10 @@ static const clade_implementation *const pad_mode_implementations[] = {
     NULL,
 };
 static const clade_implementation *const pad_mode_gradient_implementations[] = {
-    &(const clade_implementation){ .name = "rows", .suitability = clade_suits_cpus, .record = record_fold_rows },
+    &(const clade_implementation){ .name = "rows",
+                                   .applicable = fold_rows_applicable,
+                                   .suitability = clade_suits_cpus,
+                                   .record = record_fold_rows },
     &(const clade_implementation){
         .name = "elements", .suitability = clade_suits_others, .record = record_fold_elements },
     NULL,
