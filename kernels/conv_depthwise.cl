@@ -23,46 +23,6 @@ INLINE bool halves_rows(int x_width, int y_width, int kernel_y, int kernel_x, in
 
 /* ---- forward and data gradient ---- */
 
-/* A kernel of 3 x 3 whose rows are neighbours: each row of the copy is read once for the three rows of results that it
- * reaches. */
-INLINE void correlate_3x3(const __local float *from, int row_pitch, const __local int *taps_x,
-                                 const float *weights, int rows, int q, const target *t, const tail_inputs *tail) {
-    const float16 w00 = weights[0], w01 = weights[1], w02 = weights[2], w10 = weights[3], w11 = weights[4],
-                  w12 = weights[5], w20 = weights[6], w21 = weights[7], w22 = weights[8];
-    float16 one = 0.0f, two = 0.0f;
-    const int first = taps_x[0] + q, second = taps_x[1] + q, third = taps_x[2] + q;
-    for (int row = 0; row < rows + 2; row++, from += row_pitch) {
-        const float16 a = vload16(0, from + first), b = vload16(0, from + second), c = vload16(0, from + third);
-        const float16 three = FMA(w22, c, FMA(w21, b, FMA(w20, a, two)));
-        two = FMA(w12, c, FMA(w11, b, FMA(w10, a, one)));
-        one = FMA(w02, c, FMA(w01, b, w00 * a));
-        if (row >= 2) put(t, tail, three, row - 2, q);
-    }
-}
-
-/* The same for 5 x 5; the weights stay in memory. */
-INLINE void correlate_5x5(const __local float *from, int row_pitch, const __local int *taps_x, const float *weights,
-                          int rows, int q, const target *t, const tail_inputs *tail) {
-#define ROW_OF(W, SUM)                                                                                                 \
-    FMA((float16)(weights[W + 4]), e,                                                                                  \
-        FMA((float16)(weights[W + 3]), d,                                                                              \
-            FMA((float16)(weights[W + 2]), c, FMA((float16)(weights[W + 1]), b, FMA((float16)(weights[W]), a, SUM)))))
-    float16 one = 0.0f, two = 0.0f, three = 0.0f, four = 0.0f;
-    from += q;
-    for (int row = 0; row < rows + 4; row++, from += row_pitch) {
-        const float16 a = vload16(0, from + taps_x[0]), b = vload16(0, from + taps_x[1]),
-                      c = vload16(0, from + taps_x[2]), d = vload16(0, from + taps_x[3]),
-                      e = vload16(0, from + taps_x[4]);
-        const float16 five = ROW_OF(20, four);
-        four = ROW_OF(15, three);
-        three = ROW_OF(10, two);
-        two = ROW_OF(5, one);
-        one = ROW_OF(0, (float16)(0.0f));
-        if (row >= 4) put(t, tail, five, row - 4, q);
-    }
-#undef ROW_OF
-}
-
 /* Columns Q and Q + 1 and the 15 after each of row Y of a plane, zero outside. */
 INLINE void two_columns(const __global float *from, int height, int width, int y, int q, const __global float *end,
                         float16 *here, float16 *after) {
@@ -108,8 +68,8 @@ enum { ROWS = 4 };
 
 /* Any kernel, ROWS rows at a time; rows after the last repeat it. */
 INLINE void correlate(const __local float *from, int row_step, int row_pitch, int kernel_y, int kernel_x,
-                             int dilation_y, const __local int *taps_x, const __global float *weights,
-                             int weight_step, int rows, int q, const target *t, const tail_inputs *tail) {
+                      int dilation_y, const __local int *taps_x, const __global float *weights, int weight_step,
+                      int rows, int q, const target *t, const tail_inputs *tail) {
     for (int p = 0; p < rows; p += ROWS) {
         float16 sum[ROWS];
         const __local float *row[ROWS];
@@ -156,22 +116,19 @@ planes(const __global float *restrict in, const __global float *restrict weights
         const __global float *from = in + ((size_t)image * in_channels + source) * height * width;
         const bool spreads = sources == 1 && halves_rows(out_width, width, kernel_y, kernel_x, insert_y, insert_x,
                                                          dilation_y, dilation_x, 2 - pad_x);
-        if (!spreads) load_plane(&c, from, p * stride_y - pad_y, end, tile);
-        float weights_of[25];
-        const bool march = stride_y == 1 && dilation_y == 1 && kernel_y == kernel_x && (taps == 9 || taps == 25);
-        for (int i = 0; i < taps && march; i++) weights_of[i] = w[i * step];
-        for (int begin = 0; spreads && begin < width; begin += 16)
-            spread_apart(from, height, width, p, 2 - pad_y, end, weights_of, rows, max(0, min(begin, width - 16)), &t,
-                         &tail);
-        for (int begin = 0; !spreads && begin < out_width; begin += 16) {
+        if (spreads) {
+            float turned_weights[9];
+            for (int i = 0; i < 9; i++) turned_weights[i] = w[i * step];
+            for (int begin = 0; begin < width; begin += 16)
+                spread_apart(from, height, width, p, 2 - pad_y, end, turned_weights, rows,
+                             max(0, min(begin, width - 16)), &t, &tail);
+            continue;
+        }
+        load_plane(&c, from, p * stride_y - pad_y, end, tile);
+        for (int begin = 0; begin < out_width; begin += 16) {
             const int q = sources > 1 ? begin : max(0, min(begin, out_width - 16));
-            if (march && taps == 9)
-                correlate_3x3(tile, row_pitch, taps_x, weights_of, rows, q, &t, &tail);
-            else if (march)
-                correlate_5x5(tile, row_pitch, taps_x, weights_of, rows, q, &t, &tail);
-            else
-                correlate(tile, stride_y * row_pitch, row_pitch, kernel_y, kernel_x, dilation_y, taps_x, w, step, rows,
-                          q, &t, &tail);
+            correlate(tile, stride_y * row_pitch, row_pitch, kernel_y, kernel_x, dilation_y, taps_x, w, step, rows, q,
+                      &t, &tail);
         }
     }
 }
@@ -181,7 +138,7 @@ planes(const __global float *restrict in, const __global float *restrict weights
 /* sums[tap] += the products of dy's lanes with the copy of x under the tap, over ROWS rows of WIDE (a multiple of 16)
  * columns; three taps of a row of the kernel at a time. */
 INLINE void correlate_filters(const __local float *x, int row_step, const __local int *taps_x, int count,
-                                     const __local float *dy, int wide, int rows, float16 *sums) {
+                              const __local float *dy, int wide, int rows, float16 *sums) {
     const int second = taps_x[min(1, count - 1)], third = taps_x[min(2, count - 1)];
     float16 a = sums[0], b = sums[1], c = sums[2];
     for (int p = 0; p < rows; p++, x += row_step, dy += wide)
