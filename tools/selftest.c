@@ -7,7 +7,7 @@
 #include <string.h>
 
 typedef struct arguments {
-    bool json, list, quiet, separate, stop;
+    bool json, list, quiet, separate, in_turn, stop;
     int64_t largest;
     const char *device, *kernels;
 } arguments;
@@ -127,6 +127,7 @@ static outcome test(const invocation *call, clade_device *device, const char *co
         .user = &p,
         .kernels = kernels,
         .kernel_count = kernel_count,
+        .in_turn = given->in_turn,
     };
     clade_verify_summary summary = { .passed = 0 };
     if (clade_selftest(device, &options, &summary) == CLADE_OK)
@@ -161,6 +162,8 @@ static const option options[] = {
       "only what launches one of these: FILE:KERNEL or FILE, with commas between" },
     { "--separate", OPTION_FLAG, offsetof(arguments, separate), NULL, 0,
       "every array in a buffer of its own, unwritten: for memory checkers" },
+    { "--in-turn", OPTION_FLAG, offsetof(arguments, in_turn), NULL, 0,
+      "each case in one configuration, the next case in the next: for slow devices" },
     { "--stop", OPTION_FLAG, offsetof(arguments, stop), NULL, 0, "end at the first failure" },
     OPTION_JSON(arguments),
     OPTIONS_END,

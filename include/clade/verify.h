@@ -50,6 +50,7 @@ typedef struct clade_selftest_options {
     const char *const *kernels; /* "pool.cl:max_rows", or a file's name for all its kernels: only what launches one of
                                    these, and nothing is said about the rest; none: everything */
     size_t kernel_count;
+    bool in_turn; /* each case in one configuration of an implementation, the next case in the next: for slow devices */
 } clade_selftest_options;
 
 /* Runs every implementation of every chosen row (a point-wise row through the generated kernel) on every case that it

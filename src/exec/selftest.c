@@ -19,6 +19,7 @@ enum { MAX_IMPLEMENTATIONS = 32 };
 typedef struct exercise {
     bool run, left_out; /* a case ran; a case was too large, and might have been accepted */
     bool elsewhere;     /* a case would be accepted on another kind of device */
+    int accepted;       /* cases, where the configurations take turns */
     char why[128];      /* the latest refusal */
 } exercise;
 
@@ -256,8 +257,10 @@ static clade_status try_implementation(selftest *s, const clade_op *op, const cl
     }
     seen->run = true;
     const int configurations = implementation->configurations ? implementation->configurations(&site) : 1;
+    const int first = s->options.in_turn ? seen->accepted++ % configurations : 0;
+    const int end = s->options.in_turn ? first + 1 : configurations;
     bool wanted = true;
-    for (int k = 0; k < configurations && status == CLADE_OK && !s->stop; k++) {
+    for (int k = first; k < end && status == CLADE_OK && !s->stop; k++) {
         status = is_wanted(s, &site, (clade_choice){ implementation, k }, &wanted);
         if (status == CLADE_OK && wanted) status = try_variant(s, op, one, p, implementation, k, -1);
     }

@@ -115,6 +115,35 @@ static void test_kernels_choose_what_launches_them(void **state) {
     assert_int_equal(passed_with_kernel(f, "none.cl", NULL), 0);
 }
 
+typedef struct turns {
+    const char *implementation, *case_name; /* of the latest result */
+    int repeated, others;                   /* results of the same, in other configurations than the first */
+} turns;
+
+static void note_turn(void *user, const clade_selftest_result *result) {
+    turns *t = user;
+    if (result->verdict != CLADE_VERDICT_PASSED) return;
+    t->repeated += result->implementation == t->implementation && result->case_name == t->case_name;
+    t->others += strncmp(result->variant, "configuration", strlen("configuration")) == 0;
+    t->implementation = result->implementation;
+    t->case_name = result->case_name;
+}
+
+static void test_configurations_take_turns_on_request(void **state) {
+    fixture *f = *state;
+    const char *const ops[] = { "matmul" };
+    turns all = { NULL }, some = { NULL };
+    clade_selftest_options options = { .size = sizeof options, .ops = ops, .op_count = 1, .largest = 3000 };
+    options.report = note_turn;
+    options.user = &all;
+    assert_good(f->context, clade_selftest(f->device, &options, NULL));
+    options.in_turn = true;
+    options.user = &some;
+    assert_good(f->context, clade_selftest(f->device, &options, NULL));
+    assert_int_equal(some.repeated, 0);
+    assert_int_equal(some.others > 0, all.others > 0);
+}
+
 static void test_large_cases_are_left_out_on_request(void **state) {
     fixture *f = *state;
     const char *const ops[] = { "relu" };
@@ -171,6 +200,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_buffers_of_their_own_give_the_same_verdicts),
         cmocka_unit_test(test_names_choose_rows),
         cmocka_unit_test(test_kernels_choose_what_launches_them),
+        cmocka_unit_test(test_configurations_take_turns_on_request),
         cmocka_unit_test(test_large_cases_are_left_out_on_request),
         cmocka_unit_test(test_unknown_name_is_refused_with_those_there_are),
         cmocka_unit_test(test_names_are_sorted_and_end),
