@@ -33,8 +33,8 @@ clade_graph *clade_graph_new(clade_context *context) {
     }
     graph->size_capacity = 16;
     graph->size_count = 2;
-    graph->sizes[0] = (clade_size_expression){ CLADE_SIZE_SYMBOL, 0, 0 };
-    graph->sizes[1] = (clade_size_expression){ CLADE_SIZE_SYMBOL, 1, 0 };
+    graph->sizes[0] = (clade_size_expression){ CLADE_SIZE_SYMBOL, 0, 0, 1 };
+    graph->sizes[1] = (clade_size_expression){ CLADE_SIZE_SYMBOL, 1, 0, 1 };
     return graph;
 }
 

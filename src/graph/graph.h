@@ -38,6 +38,7 @@ typedef enum clade_size_kind {
 typedef struct clade_size_expression {
     clade_size_kind kind;
     clade_size a, b; /* of a symbol: its number */
+    uint32_t terms;  /* symbols in it */
 } clade_size_expression;
 
 typedef struct clade_update_entry {

@@ -14,8 +14,19 @@ static const clade_size_expression *expression_of(const clade_graph *graph, clad
     return &graph->sizes[(uint64_t)(-1 - size)];
 }
 
-/* The size that stands for the expression, an existing one where there is one. */
+static uint32_t terms_of(const clade_graph *graph, clade_size size) {
+    return is_number(size) ? 0 : expression_of(graph, size)->terms;
+}
+
+/* The size that stands for the expression, an existing one where there is one. What takes an expression apart walks all its
+ * terms, which sums of sums double: so they are bounded. */
 static clade_size intern(clade_graph *graph, clade_size_kind kind, clade_size a, clade_size b) {
+    enum { MOST_TERMS = 4096 };
+    const uint32_t terms = terms_of(graph, a) + terms_of(graph, b);
+    if (terms > MOST_TERMS) {
+        clade_invalid(graph, CLADE_ERROR_UNSUPPORTED, "a size of more than %d open sizes", MOST_TERMS);
+        return 0;
+    }
     for (uint32_t i = 0; i < graph->size_count; i++) {
         const clade_size_expression *known = &graph->sizes[i];
         if (known->kind == kind && known->a == a && known->b == b) return -1 - (clade_size)i;
@@ -30,7 +41,7 @@ static clade_size intern(clade_graph *graph, clade_size_kind kind, clade_size a,
         graph->sizes = grown;
         graph->size_capacity = capacity;
     }
-    graph->sizes[graph->size_count] = (clade_size_expression){ kind, a, b };
+    graph->sizes[graph->size_count] = (clade_size_expression){ kind, a, b, terms };
     return -1 - (clade_size)graph->size_count++;
 }
 
@@ -43,6 +54,14 @@ static clade_size ordered(clade_graph *graph, clade_size_kind kind, clade_size a
     return a > b ? intern(graph, kind, a, b) : intern(graph, kind, b, a);
 }
 
+/* SIZE as a number times *REST. */
+static int64_t factor_of(const clade_graph *graph, clade_size size, clade_size *rest) {
+    const clade_size_expression *e = expression_of(graph, size);
+    const bool product = e->kind == CLADE_SIZE_PRODUCT && is_number(e->a);
+    *rest = product ? e->b : size;
+    return product ? e->a : 1;
+}
+
 clade_size clade_size_add(clade_graph *graph, clade_size a, clade_size b) {
     if (is_number(a) && is_number(b)) {
         clade_size sum;
@@ -50,6 +69,11 @@ clade_size clade_size_add(clade_graph *graph, clade_size a, clade_size b) {
     }
     if (a == 0) return b;
     if (b == 0) return a;
+    if (!is_number(a) && !is_number(b)) { /* N + 2 * N is 3 * N */
+        clade_size rest_a, rest_b;
+        const int64_t times_a = factor_of(graph, a, &rest_a), times_b = factor_of(graph, b, &rest_b);
+        if (rest_a == rest_b) return clade_size_multiply(graph, clade_size_add(graph, times_a, times_b), rest_a);
+    }
     return ordered(graph, CLADE_SIZE_SUM, a, b);
 }
 

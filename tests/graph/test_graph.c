@@ -28,6 +28,8 @@ static void test_equal_expressions_are_equal_sizes(void **state) {
     assert_int_equal(clade_size_divide(g, a, 12), CLADE_BATCH);
     assert_int_equal(clade_size_divide(g, a, 4), clade_size_multiply(g, CLADE_BATCH, 3));
     assert_int_equal(clade_size_add(g, CLADE_TIME, CLADE_BATCH), clade_size_add(g, CLADE_BATCH, CLADE_TIME));
+    assert_int_equal(clade_size_add(g, CLADE_BATCH, clade_size_multiply(g, 2, CLADE_BATCH)),
+                     clade_size_multiply(g, 3, CLADE_BATCH));
     assert_int_equal(clade_size_value(g, a, (clade_binding){ 5, 1 }), 60);
     assert_string_equal(clade_size_text(g, b), "12*N");
     clade_graph_free(g);
