@@ -85,12 +85,13 @@ def expand(rng):
     return Node([uniform(rng, *shape), whole(listed)], lambda x, s: x.expand(target))
 
 
-@node("Concat", 3)
+@node("Concat", 6)
 def concat(rng):
     shape = shape_of(rng)
     axis = int(rng.integers(0, len(shape)))
-    parts = [uniform(rng, *shape[:axis], int(rng.integers(1, 5)), *shape[axis + 1:])
-             for _ in range(int(rng.integers(1, 5)))]
+    count = int(rng.integers(17, 40)) if chance(rng, 3) else int(rng.integers(1, 5))  # more than one row joins, or few
+    parts = [uniform(rng, *shape[:axis], int(rng.integers(i == 0, 5)), *shape[axis + 1:])  # empty ones too
+             for i in range(count)]
     return Node(parts, lambda *x: torch.cat(x, axis), opset=13, axis=signed(rng, axis, len(shape)))
 
 

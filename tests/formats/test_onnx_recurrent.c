@@ -41,7 +41,7 @@ static void test_other_activations_and_coupled_gates(void **state) {
 
 static void test_what_is_no_recurrent_layer_is_refused(void **state) {
     const array x = { TYPE(FLOAT), 3, { 3, 1, 1 }, { -1, 2, 1 } }, one_gate = { TYPE(FLOAT), 3, { 1, 1, 1 }, { 2 } },
-                flat = { TYPE(FLOAT), 2, { 1, 1 }, { 2 } };
+                flat = { TYPE(FLOAT), 2, { 1, 1 }, { 2 } }, wide = { TYPE(FLOAT), 3, { 1, 2, 1 }, { 2, 3 } };
     const setting affine[] = { { "activations", 0, "Affine", NULL }, { NULL, 0, NULL, NULL } };
     const setting two[] = { { "activations", 0, "Affine Tanh", NULL }, { NULL, 0, NULL, NULL } };
     const setting unknown[] = { { "activations", 0, "Gelu", NULL }, { NULL, 0, NULL, NULL } };
@@ -50,7 +50,8 @@ static void test_what_is_no_recurrent_layer_is_refused(void **state) {
         const array *weight;
         const char *words;
     } cases[] = {
-        { affine, &flat, "wants W, R and B as ONNX has them" },
+        { affine, &flat, "wants inputs of the sizes that ONNX says" },
+        { affine, &wide, "wants inputs of the sizes that ONNX says" },
         { two, &one_gate, "2 activations" },
         { unknown, &one_gate, "activation \"Gelu\"" },
     };

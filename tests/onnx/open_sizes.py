@@ -142,6 +142,11 @@ less = [*nodes[:-1], helper.make_node("Sub", ["rows", "one"], ["end"]),
         helper.make_node("Slice", ["sum", "zero", "end", "one"], ["scores"])]
 save("less.onnx", less, [("x", ["n", 3, 5, 5])], ["scores"], {**weights, "zero": np.array([0])})
 fails("input 2 depends on the batch", "summary", "less.onnx")
+for operation, number in (("Div", 2), ("Mul", 0), ("Sub", 300), ("Min", 32)):  # half of it, its square, less, at most
+    nodes_of_shape = [*nodes[:4], helper.make_node(operation, ["rows", "number" if number else "rows"], ["count"]),
+                      helper.make_node("ConstantOfShape", ["count"], ["scores"])]
+    save("wrong.onnx", nodes_of_shape, [("x", ["n", 3, 5, 5])], ["scores"], {**weights, "number": np.array([number])})
+    fails("input 0 depends on the batch", "summary", "wrong.onnx")
 nodes[-1] = helper.make_node("Cast", ["n"], ["count"], to=TensorProto.FLOAT)
 nodes.append(helper.make_node("Div", ["sum", "count"], ["scores"]))
 save("mean.onnx", nodes, [("x", ["n", 3, 5, 5])], ["scores"], weights)

@@ -2,8 +2,7 @@
 #include "base/file.h"
 #include "clade/onnx.h"
 #include "device/device.h"
-#include "formats/onnx/tensor.h"
-#include "graph/graph.h"
+#include "formats/onnx/state.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -92,7 +91,8 @@ static clade_status feed(data_set *set, const clade_onnx_port *port, int index, 
     set->fed[index] = clade_allocate(set->context, (size_t)tensor->count + 1, 4);
     if (set->fed[index] == NULL) return clade_fail_memory(set->context, (size_t)tensor->count * 4, port->name);
     *feed = (clade_binding_array){ port->value, set->fed[index], tensor->count };
-    return clade_onnx_tensor_store(set->context, port->name, tensor, tensor->count <= MOST_BOUND, set->fed[index]);
+    return clade_onnx_tensor_store(set->context, port->name, tensor,
+                                   tensor->real == NULL && tensor->count <= MOST_BOUND, set->fed[index]);
 }
 
 static clade_status feed_all(data_set *set, clade_binding_array *feeds) {
@@ -201,11 +201,13 @@ static void forget(data_set *set) {
     }
 }
 
+/* Files of arrays are read where the model says that they are of arrays: sequences and the like look much the same. */
 static clade_status test_set(data_set *set, const char *model) {
     const clade_onnx_port *outputs;
-    clade_status status = read_arrays(set, "input", set->in, &set->in_count);
-    if (status == CLADE_OK) status = read_arrays(set, "output", set->wanted, &set->wanted_count);
+    clade_status status = clade_onnx_check_inputs(set->context, model);
+    if (status == CLADE_OK) status = read_arrays(set, "input", set->in, &set->in_count);
     if (status == CLADE_OK) status = open_network(set, model);
+    if (status == CLADE_OK) status = read_arrays(set, "output", set->wanted, &set->wanted_count);
     if (status == CLADE_OK) status = run(set);
     const size_t count = status == CLADE_OK ? clade_onnx_outputs(set->network, &outputs) : 0;
     for (size_t i = 0; i < count; i++)

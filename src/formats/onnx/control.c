@@ -100,7 +100,7 @@ static bool known_number(clade_onnx_import *import, const clade_onnx_value *valu
         *number = value->tensor->real != NULL ? value->tensor->real[0] : (double)value->tensor->whole[0];
         return true;
     }
-    const clade_tensor *tensor = value->tensor == NULL ? clade_onnx_evaluate(import, value->value) : NULL;
+    const clade_tensor *tensor = value->tensor == NULL ? clade_onnx_evaluate(import, value->value, NULL) : NULL;
     if (tensor == NULL || tensor->count != 1) return false;
     *number = tensor->data[0];
     return true;
@@ -126,7 +126,6 @@ static bool push(clade_onnx_node *node, stack *s, const clade_onnx_value *part) 
     return true;
 }
 
-/* Joined by as many at a time as one operator takes. */
 static clade_value join(stack *s, int axis, bool backwards) {
     for (int64_t i = 0; i < s->count; i++)
         s->parts[i] = clade_unsqueeze(s->parts[i], axis);
@@ -135,15 +134,7 @@ static clade_value join(stack *s, int axis, bool backwards) {
         s->parts[i] = s->parts[s->count - 1 - i];
         s->parts[s->count - 1 - i] = part;
     }
-    while (s->count > 1) {
-        int64_t made = 0;
-        for (int64_t i = 0; i < s->count; i += CLADE_MAX_INPUTS) {
-            const int64_t left = s->count - i, taken = left < CLADE_MAX_INPUTS ? left : CLADE_MAX_INPUTS;
-            s->parts[made++] = clade_concat_all(axis, s->parts + i, (size_t)taken);
-        }
-        s->count = made;
-    }
-    return s->parts[0];
+    return clade_onnx_join(axis, s->parts, s->count);
 }
 
 static stack *stacks_new(clade_onnx_node *node, int count) {

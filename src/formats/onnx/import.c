@@ -175,17 +175,21 @@ static clade_status make_input(clade_onnx_import *import, const Onnx__ValueInfoP
     return status == CLADE_OK && value->tensor != NULL ? add_known_input(import, value) : status;
 }
 
+static clade_status check_input(clade_context *context, const Onnx__ValueInfoProto *info) {
+    const Onnx__TypeProto__Tensor *type = tensor_type(info);
+    if (type != NULL && clade_onnx_type_bytes(type->elem_type) > 0) return CLADE_OK;
+    return clade_fail(context, CLADE_ERROR_UNSUPPORTED, "input \"%s\": only tensors of numbers are supported",
+                      info->name != NULL ? info->name : "");
+}
+
 static clade_status add_input(clade_onnx_import *import, const Onnx__ValueInfoProto *info, size_t *place) {
     if (info->name == NULL || info->name[0] == '\0')
         return clade_fail(import->context, CLADE_ERROR_INPUT, "the model has an input without a name");
     clade_onnx_value *value = clade_onnx_named(import, info->name, true);
     if (value == NULL) return clade_fail_memory(import->context, sizeof *value, info->name);
     if (value->type != 0) return CLADE_OK; /* an initialiser that is an input too */
-    const Onnx__TypeProto__Tensor *type = tensor_type(info);
-    if (type == NULL || clade_onnx_type_bytes(type->elem_type) == 0)
-        return clade_fail(import->context, CLADE_ERROR_UNSUPPORTED,
-                          "input \"%s\": only tensors of numbers are supported", info->name);
-    return make_input(import, info, (*place)++, value);
+    clade_status status = check_input(import->context, info);
+    return status == CLADE_OK ? make_input(import, info, (*place)++, value) : status;
 }
 
 clade_status clade_onnx_add_initializer(clade_onnx_import *import, const Onnx__TensorProto *proto) {
@@ -253,6 +257,9 @@ static clade_status take_outputs(clade_onnx_import *import, clade_onnx_node *nod
         if (value == NULL) return clade_fail_memory(import->context, sizeof *value, name);
         if (value->type != 0)
             return clade_fail(import->context, CLADE_ERROR_INPUT, "\"%s\" is the name of two values", name);
+        if (node->out[i].type != 0 && clade_onnx_type_bytes(node->out[i].type) == 0)
+            return clade_fail(import->context, CLADE_ERROR_UNSUPPORTED, "%s \"%s\": elements of %s are not supported",
+                              import->op, import->node, clade_onnx_type_name(node->out[i].type));
         const char *kept = value->name;
         *value = node->out[i];
         value->name = kept;
@@ -357,12 +364,14 @@ static clade_status import_model(const char *folder, const Onnx__ModelProto *mod
     clade_onnx_import import = { .context = context, .network = network, .options = options, .folder = folder };
     clade_status status = CLADE_OK;
     network->graph = clade_graph_new(context);
-    import.reference =
-        network->graph != NULL ? clade_reference_new(network->graph, (clade_binding){ .batch = 1, .time = 1 }) : NULL;
-    if (import.reference == NULL) status = clade_fail_memory(context, sizeof import, "a model");
+    for (int i = 0; i < 2 && network->graph != NULL; i++)
+        import.references[i] = clade_reference_new(network->graph, (clade_binding){ .batch = 1, .time = 1 });
+    if (import.references[0] == NULL || import.references[1] == NULL)
+        status = clade_fail_memory(context, sizeof import, "a model");
     if (status == CLADE_OK) status = import_graph(&import, model);
     if (status == CLADE_OK) status = clade_onnx_read_classes(network, model);
-    clade_reference_free(import.reference);
+    for (int i = 0; i < 2; i++)
+        clade_reference_free(import.references[i]);
     clade_free(context, import.slots);
     clade_free(context, import.known);
     return status;
@@ -397,6 +406,17 @@ clade_status clade_onnx_read(clade_context *context, const char *path, const cla
     status = folder != NULL ? import_message(context, path, folder, &message, options, network)
                             : clade_fail_memory(context, strlen(path), path);
     clade_free(context, folder);
+    clade_onnx_message_free(&message);
+    return status;
+}
+
+clade_status clade_onnx_check_inputs(clade_context *context, const char *path) {
+    clade_onnx_message message;
+    clade_status status = clade_onnx_message_read(context, path, &onnx__model_proto__descriptor, &message);
+    if (status != CLADE_OK) return status;
+    const Onnx__GraphProto *graph = ((const Onnx__ModelProto *)message.message)->graph;
+    for (size_t i = 0; graph != NULL && i < graph->n_input && status == CLADE_OK; i++)
+        status = check_input(context, graph->input[i]);
     clade_onnx_message_free(&message);
     return status;
 }

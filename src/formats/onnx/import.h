@@ -65,10 +65,11 @@ clade_dims clade_onnx_dims_of(clade_onnx_node *node, int index);
 /* Input INDEX in numbers, at most MOST. False, refusing, when it does not depend on constants alone or is longer. */
 bool clade_onnx_numbers(clade_onnx_node *node, int index, double *numbers, int most, int *count);
 bool clade_onnx_whole_numbers(clade_onnx_node *node, int index, int64_t *numbers, int most, int *count);
-/* What stands for an open batch in arithmetic on shapes: a prime far from round numbers, so that what comes out as a
- * multiple of it is as many times the batch. Numbers at and near such multiples are refused by the two above; shapes are
- * read by this one: each number, and the size that it is in SIZES, of at most MOST. */
-enum { CLADE_ONNX_BATCH = 1357001 };
+/* What stands for an open batch in arithmetic on shapes, which is done with both: what comes out the same is a
+ * constant, and what is as many times the one as the other that many times the batch. All else is refused, by the two
+ * above multiples too; shapes are read by this one: each number (with the first), and the size that it is in SIZES, of
+ * at most MOST. */
+enum { CLADE_ONNX_BATCH = 1357001, CLADE_ONNX_LEAST_BATCH = 1 };
 bool clade_onnx_sizes(clade_onnx_node *node, int index, int64_t *numbers, clade_size *sizes, int most, int *count);
 /* Whether input INDEX depends on constants alone. */
 bool clade_onnx_known(clade_onnx_node *node, int index);
@@ -101,6 +102,8 @@ clade_value clade_onnx_constant(clade_onnx_node *node, int type, const clade_dim
 bool clade_onnx_empty(clade_onnx_node *node, int index, int type, const clade_dims *dims);
 /* Output INDEX is the tensor of an attribute. */
 bool clade_onnx_constant_tensor(clade_onnx_node *node, int index, const Onnx__TensorProto *proto);
+/* PARTS after each other along AXIS, in rounds of as many as one row takes; overwritten. */
+clade_value clade_onnx_join(int axis, clade_value *parts, int64_t count);
 /* Whether COUNT more nodes may be written out step by step; false, refusing, where it would be too many in all. */
 bool clade_onnx_may_write_out(clade_onnx_node *node, size_t count);
 /* Translates the nodes of SUBGRAPH, an attribute of NODE, whose names it may use: its inputs are ARGUMENTS, and RESULTS

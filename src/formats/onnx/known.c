@@ -1,10 +1,12 @@
 /* What depends on constants alone. Which nodes do is kept while the graph grows, and each of them is walked once to give
- * the reference the contents of the leaves behind it. */
+ * the references the contents of the leaves behind it. */
 #include "formats/onnx/state.h"
+
+#include <string.h>
 
 enum { LARGEST_EVALUATED = 1 << 22 };
 
-/* Of a node: it depends on the network's inputs; on constants; on constants whose contents the reference has. */
+/* Of a node: it depends on the network's inputs; on constants; on constants whose contents the references have. */
 enum { COMPUTED, CONSTANT, FILLED };
 
 /* The leaves are in the graph's order. */
@@ -55,13 +57,17 @@ bool clade_onnx_depends_on_constants(clade_onnx_import *import, clade_value valu
 static bool fill_leaf(clade_onnx_import *import, const clade_node *node) {
     const clade_onnx_leaf *leaf = leaf_of(import, node->index);
     if (leaf == NULL) return true; /* a constant of the graph */
-    clade_tensor *place = clade_reference_leaf(import->reference, leaf->value);
-    for (int64_t i = 0; place != NULL && i < leaf->tensor->count; i++)
-        place->data[i] = leaf->tensor->real != NULL ? leaf->tensor->real[i] : (double)leaf->tensor->whole[i];
-    return place != NULL;
+    for (int with = 0; with < 2; with++) {
+        const double *numbers = with == 1 && leaf->of_batch ? leaf->least : leaf->tensor->real;
+        clade_tensor *place = clade_reference_leaf(import->references[with], leaf->value);
+        for (int64_t i = 0; place != NULL && i < leaf->tensor->count; i++)
+            place->data[i] = numbers != NULL ? numbers[i] : (double)leaf->tensor->whole[i];
+        if (place == NULL) return false;
+    }
+    return true;
 }
 
-/* Gives the reference what lies behind node LAST, each node but once in the whole import. */
+/* Gives the references what lies behind node LAST, each node but once in the whole import. */
 static bool fill(clade_onnx_import *import, uint32_t last) {
     const clade_graph *graph = import->network->graph;
     if (import->known[last] == FILLED) return true;
@@ -106,7 +112,14 @@ clade_status clade_onnx_check_batch(clade_onnx_import *import) {
     return status;
 }
 
-const clade_tensor *clade_onnx_evaluate(clade_onnx_import *import, clade_value value) {
+const clade_tensor *clade_onnx_evaluate(clade_onnx_import *import, clade_value value, const clade_tensor **least) {
     if (!clade_onnx_depends_on_constants(import, value) || !fill(import, value.node)) return NULL;
-    return clade_reference_value(import->reference, value);
+    const clade_tensor *numbers = clade_reference_value(import->references[0], value);
+    const clade_tensor *others = import->has_batch ? clade_reference_value(import->references[1], value) : numbers;
+    if (numbers == NULL || others == NULL) return NULL;
+    if (least != NULL)
+        *least = others;
+    else if (memcmp(numbers->data, others->data, (size_t)numbers->count * sizeof *numbers->data) != 0)
+        return NULL;
+    return numbers;
 }

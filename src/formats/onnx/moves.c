@@ -5,26 +5,37 @@
 
 /* ---- joins and parts ---- */
 
+clade_value clade_onnx_join(int axis, clade_value *parts, int64_t count) {
+    while (count > 1) {
+        int64_t made = 0;
+        for (int64_t i = 0; i < count; i += CLADE_MAX_INPUTS) {
+            const int64_t taken = count - i < CLADE_MAX_INPUTS ? count - i : CLADE_MAX_INPUTS;
+            parts[made++] = taken > 1 ? clade_concat_all(axis, parts + i, (size_t)taken) : parts[i];
+        }
+        count = made;
+    }
+    return parts[0];
+}
+
 static bool translate_concat(clade_onnx_node *node) {
-    enum { MOST = CLADE_MAX_INPUTS };
-    const int rank = clade_onnx_dims_of(node, 0).rank;
+    const clade_dims first = clade_onnx_dims_of(node, 0);
+    clade_context *context = node->graph->context;
     int axis;
-    if (!clade_onnx_axis(node, clade_onnx_int(node, "axis", 1), rank, &axis)) return false;
-    clade_value parts[MOST], whole = CLADE_NO_VALUE;
-    int count = 0;
-    for (int i = 0; i < node->in_count; i++) {
-        if (clade_onnx_dims_of(node, i).size[axis] == 0) continue; /* nothing to join */
-        parts[count++] = clade_onnx_in(node, i);
-        if (count < MOST && i + 1 < node->in_count) continue;
-        whole = parts[0] = clade_concat_all(axis, parts, (size_t)count);
-        count = 1;
+    if (!clade_onnx_axis(node, clade_onnx_int(node, "axis", 1), first.rank, &axis)) return false;
+    clade_value *parts = clade_allocate(context, (size_t)node->in_count + 1, sizeof *parts);
+    int64_t count = 0;
+    if (parts == NULL) return clade_onnx_refuse(node, "out of memory");
+    bool good = true;
+    for (int i = 0; i < node->in_count && good; i++) {
+        const clade_dims dims = clade_onnx_dims_of(node, i);
+        good = dims.rank == first.rank || clade_onnx_refuse(node, "input %d has other axes than the first", i);
+        if (good && dims.size[axis] != 0) parts[count++] = clade_onnx_in(node, i); /* else there is nothing to join */
     }
-    if (count == 0) {
-        clade_dims none = clade_onnx_dims_of(node, 0);
-        return clade_onnx_empty(node, 0, clade_onnx_type(node, 0), &none);
-    }
-    if (!clade_value_valid(whole)) whole = count == 1 ? parts[0] : clade_concat_all(axis, parts, (size_t)count);
-    return clade_onnx_give(node, whole);
+    if (good)
+        good = count > 0 ? clade_onnx_give(node, clade_onnx_join(axis, parts, count))
+                         : clade_onnx_empty(node, 0, clade_onnx_type(node, 0), &first);
+    clade_free(context, parts);
+    return good;
 }
 
 /* COUNT parts of SIZES, those of size 0 being empty. */

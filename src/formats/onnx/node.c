@@ -55,11 +55,20 @@ bool clade_onnx_known(clade_onnx_node *node, int index) {
     return node->in[index]->tensor != NULL || clade_onnx_depends_on_constants(node->import, node->in[index]->value);
 }
 
-static bool read_numbers(clade_onnx_node *node, int index, double *numbers, int most, int *count) {
+static bool refuse_batch(clade_onnx_node *node, int index) {
+    return clade_onnx_refuse(node, "input %d depends on the batch, which is open; give the input's dims", index);
+}
+
+/* LEAST receives them with the least batch; NULL: what they are may not depend on it. */
+static bool read_numbers(clade_onnx_node *node, int index, double *numbers, double *least, int most, int *count) {
+    const clade_tensor *others = NULL;
     *count = 0;
     if (!clade_onnx_has(node, index)) return clade_onnx_refuse(node, "input %d is missing", index);
     const clade_onnx_tensor *tensor = node->in[index]->tensor;
-    const clade_tensor *value = tensor == NULL ? clade_onnx_evaluate(node->import, node->in[index]->value) : NULL;
+    const clade_tensor *value =
+        tensor == NULL ? clade_onnx_evaluate(node->import, node->in[index]->value, least != NULL ? &others : NULL)
+                       : NULL;
+    if (tensor == NULL && value == NULL && clade_onnx_known(node, index)) return refuse_batch(node, index);
     if (tensor == NULL && value == NULL)
         return clade_onnx_refuse(node, "input %d is computed from the network's inputs; here it must be constant",
                                  index);
@@ -68,30 +77,17 @@ static bool read_numbers(clade_onnx_node *node, int index, double *numbers, int 
         return clade_onnx_refuse(node, "input %d has %" PRId64 " elements; at most %d are supported", index, there,
                                  most);
     *count = (int)there;
-    for (int i = 0; i < *count; i++)
+    for (int i = 0; i < *count; i++) {
         numbers[i] = tensor == NULL         ? value->data[i]
                      : tensor->real != NULL ? tensor->real[i]
                                             : (double)tensor->whole[i];
+        if (least != NULL) least[i] = others != NULL ? others->data[i] : numbers[i];
+    }
     return true;
-}
-
-/* How far NUMBER is from a multiple of an open batch: 0 for one, a few for the batch less 1 and the like; INFINITY for a number
- * that has nothing to do with it. */
-static double from_batch(const clade_onnx_node *node, double number) {
-    enum { NEAR = 256 };
-    const double rest = fabs(remainder(number, CLADE_ONNX_BATCH));
-    return node->import->has_batch && fabs(number) > NEAR && rest <= NEAR ? rest : INFINITY;
-}
-
-static bool refuse_batch(clade_onnx_node *node, int index) {
-    return clade_onnx_refuse(node, "input %d depends on the batch, which is open; give the input's dims", index);
 }
 
 bool clade_onnx_numbers(clade_onnx_node *node, int index, double *numbers, int most, int *count) {
-    if (!read_numbers(node, index, numbers, most, count)) return false;
-    for (int i = 0; i < *count; i++)
-        if (from_batch(node, numbers[i]) < INFINITY) return refuse_batch(node, index);
-    return true;
+    return read_numbers(node, index, numbers, NULL, most, count);
 }
 
 static int64_t whole(double number) {
@@ -99,16 +95,17 @@ static int64_t whole(double number) {
 }
 
 bool clade_onnx_sizes(clade_onnx_node *node, int index, int64_t *numbers, clade_size *sizes, int most, int *count) {
-    double *reals = clade_allocate(node->import->context, (size_t)most + 1, sizeof *reals);
+    double *reals = clade_allocate(node->import->context, 2 * (size_t)most + 1, sizeof *reals);
     if (reals == NULL) return clade_onnx_refuse(node, "out of memory");
-    bool good = read_numbers(node, index, reals, most, count);
+    double *least = reals + most;
+    bool good = read_numbers(node, index, reals, least, most, count);
     for (int i = 0; good && i < *count; i++) {
-        const double rest = from_batch(node, reals[i]);
         sizes[i] = numbers[i] = whole(reals[i]);
-        if (rest == 0 && reals[i] > 0)
-            sizes[i] = clade_size_multiply(node->graph, CLADE_BATCH, numbers[i] / CLADE_ONNX_BATCH);
-        else if (rest < INFINITY)
+        if (reals[i] == least[i]) continue;
+        if (!(least[i] > 0 && reals[i] * CLADE_ONNX_LEAST_BATCH == least[i] * CLADE_ONNX_BATCH))
             good = refuse_batch(node, index);
+        else
+            sizes[i] = clade_size_multiply(node->graph, CLADE_BATCH, numbers[i] / CLADE_ONNX_BATCH);
     }
     clade_free(node->import->context, reals);
     return good;

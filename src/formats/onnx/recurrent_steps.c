@@ -144,9 +144,9 @@ typedef struct walk {
     const clade_onnx_sequence_layer *layer;
     const clade_onnx_activation *f;
     int64_t units;
-    clade_dims state; /* (N, units) */
-    clade_value recurrent, bias,
-        peephole; /* (gates units, units), (gates units), (3 units); the last two may be absent */
+    clade_dims state;           /* (N, units) */
+    clade_value recurrent;      /* (gates units, units) */
+    clade_value bias, peephole; /* (gates units), (3 units); each may be absent */
     clade_value hidden, cell;
 } walk;
 
@@ -228,19 +228,6 @@ static clade_value keep_ended(walk *w, clade_onnx_node *node, int64_t step, clad
     return shown;
 }
 
-/* PARTS after each other along the first axis, in rounds of as many as a row takes; overwritten. */
-static clade_value join(clade_value *parts, int64_t count) {
-    while (count > 1) {
-        int64_t made = 0;
-        for (int64_t i = 0; i < count; i += CLADE_MAX_INPUTS) {
-            const int64_t taken = count - i < CLADE_MAX_INPUTS ? count - i : CLADE_MAX_INPUTS;
-            parts[made++] = taken > 1 ? clade_concat_all(0, parts + i, (size_t)taken) : parts[i];
-        }
-        count = made;
-    }
-    return parts[0];
-}
-
 /* W x + b of all steps, (T, N, gates units). */
 static clade_value project(clade_onnx_node *node, const clade_onnx_sequence_layer *layer, int64_t d, clade_value bias) {
     const clade_dims dims = clade_value_dims(layer->options.x);
@@ -284,20 +271,41 @@ static clade_sequence walk_direction(clade_onnx_node *node, const clade_onnx_seq
         steps[layer->kind](&w, part(x, step));
         shown[step] = clade_reshape(keep_ended(&w, node, step, hidden, cell), row);
     }
-    clade_sequence end = { join(shown, dims.size[0]), clade_reshape(w.hidden, row), CLADE_NO_VALUE };
+    clade_sequence end = { clade_onnx_join(0, shown, dims.size[0]), clade_reshape(w.hidden, row), CLADE_NO_VALUE };
     if (clade_value_valid(w.cell)) end.cell = clade_reshape(w.cell, row);
     return end;
 }
 
+/* Whether X, where it is there, has the dims WANTED. */
+static bool has_dims(clade_value x, clade_dims wanted) {
+    if (!clade_value_valid(x)) return true;
+    const clade_dims dims = clade_value_dims(x);
+    return clade_dims_equal(&dims, &wanted);
+}
+
+/* Whether every input has the dims that ONNX says. */
+static bool fits(const clade_onnx_sequence_layer *layer, int directions) {
+    static const int64_t gates[] = { [CLADE_ONNX_RNN] = 1, [CLADE_ONNX_LSTM] = 4, [CLADE_ONNX_GRU] = 3 };
+    const clade_recurrent_options *o = &layer->options;
+    const clade_dims x = clade_value_dims(o->x);
+    if (x.rank != 3 || o->units < 1 || o->units > INT32_MAX) return false;
+    const int64_t rows = gates[layer->kind] * o->units;
+    const clade_dims state = clade_shape(directions, x.size[1], o->units);
+    return clade_value_valid(o->weight) && has_dims(o->weight, clade_shape(directions, rows, x.size[2])) &&
+           clade_value_valid(o->recurrent) && has_dims(o->recurrent, clade_shape(directions, rows, o->units)) &&
+           (o->no_bias || has_dims(o->bias, clade_shape(directions, 2 * rows))) &&
+           (!o->peepholes || has_dims(o->peephole, clade_shape(directions, 3 * o->units))) &&
+           has_dims(o->hidden, state) && has_dims(o->cell, state) && has_dims(o->lengths, clade_shape(x.size[1]));
+}
+
 clade_sequence clade_onnx_recurrent_steps(clade_onnx_node *node, const clade_onnx_sequence_layer *layer) {
     const clade_recurrent_options *o = &layer->options;
-    const clade_dims dims = clade_value_dims(o->x), weight = clade_value_dims(o->weight);
+    const clade_dims dims = clade_value_dims(o->x);
     const bool both = o->direction == CLADE_BIDIRECTIONAL;
     clade_sequence ways[2] = { { CLADE_NO_VALUE, CLADE_NO_VALUE, CLADE_NO_VALUE } };
     clade_value shown[MOST_STEPS];
-    if (dims.rank != 3 || dims.size[0] < 1 || dims.size[0] > MOST_STEPS || weight.rank != 3 || o->units < 1 ||
-        weight.size[0] != (both ? 2 : 1) || (!o->no_bias && clade_value_dims(o->bias).rank != 2)) {
-        clade_onnx_refuse(node, "with these activations it wants W, R and B as ONNX has them, and 1 to %d steps",
+    if (!fits(layer, both ? 2 : 1) || dims.size[0] < 1 || dims.size[0] > MOST_STEPS) {
+        clade_onnx_refuse(node, "with these activations it wants inputs of the sizes that ONNX says, and 1 to %d steps",
                           MOST_STEPS);
         return ways[0];
     }

@@ -206,7 +206,7 @@ static bool translate_suppression(clade_onnx_node *node) {
     const clade_dims flat = clade_shape(b.lists * steps);
     const clade_value chosen = clade_reshape(join_columns(there, steps), flat);
     const clade_value places = clade_reshape(join_columns(place, steps), flat);
-    const clade_tensor *known = clade_onnx_evaluate(node->import, chosen);
+    const clade_tensor *known = clade_onnx_evaluate(node->import, chosen, NULL);
     if (known == NULL)
         return clade_onnx_refuse(node, "how many boxes it chooses is computed from the network's inputs");
     for (int64_t i = 0; i < known->count; i++)

@@ -159,43 +159,47 @@ static bool translate_identity(clade_onnx_node *node) {
 
 /* ---- shapes as numbers ---- */
 
-/* SIZE in numbers, with CLADE_ONNX_BATCH for an open batch, which *OPEN then tells. */
-static double number_of(const clade_onnx_node *node, clade_size size, bool *open) {
-    *open = *open || size < 0;
-    return (double)clade_size_value(node->graph, size, (clade_binding){ .batch = CLADE_ONNX_BATCH, .time = 1 });
+static double number_of(const clade_onnx_node *node, clade_size size, int64_t batch) {
+    return (double)clade_size_value(node->graph, size, (clade_binding){ .batch = batch, .time = 1 });
 }
 
-/* NUMBERS, in which an open batch is spelled as a number. */
-static bool give_sizes(clade_onnx_node *node, const clade_dims *dims, const double *numbers, bool open) {
+/* COUNT sizes in numbers, in an array of DIMS. */
+static bool give_sizes(clade_onnx_node *node, const clade_dims *dims, const clade_size *sizes, int count) {
     clade_onnx *network = node->import->network;
-    const clade_value sizes = clade_onnx_constant(node, INT64, dims, numbers);
-    if (open && clade_value_valid(sizes))
-        network->leaves[network->leaf_count - 1].of_batch = node->import->has_batch = true;
-    clade_onnx_out(node, 0, sizes, INT64);
+    double numbers[CLADE_MAX_RANK] = { 0 }, least[CLADE_MAX_RANK] = { 0 };
+    bool open = false;
+    for (int i = 0; i < count; i++) {
+        numbers[i] = number_of(node, sizes[i], CLADE_ONNX_BATCH);
+        least[i] = number_of(node, sizes[i], CLADE_ONNX_LEAST_BATCH);
+        if (numbers[i] < 0 || least[i] < 0) return clade_onnx_refuse(node, "a size beyond 64 bits");
+        open = open || sizes[i] < 0;
+    }
+    const clade_value made = clade_onnx_constant(node, INT64, dims, numbers);
+    if (open && clade_value_valid(made)) {
+        clade_onnx_leaf *leaf = &network->leaves[network->leaf_count - 1];
+        leaf->of_batch = node->import->has_batch = true;
+        memcpy(leaf->least, least, sizeof least);
+    }
+    clade_onnx_out(node, 0, made, INT64);
     return true;
 }
 
 static bool translate_shape(clade_onnx_node *node) {
     const clade_dims dims = clade_onnx_dims_of(node, 0);
     int64_t begin = clade_onnx_int(node, "start", 0), end = clade_onnx_int(node, "end", dims.rank);
-    double numbers[CLADE_MAX_RANK];
     if (begin < 0) begin += dims.rank;
     if (end < 0) end += dims.rank;
     if (begin < 0) begin = 0;
     if (end > dims.rank) end = dims.rank;
     const clade_dims made = clade_shape(end > begin ? end - begin : 0);
     if (end <= begin) return clade_onnx_empty(node, 0, INT64, &made);
-    bool open = false;
-    for (int64_t i = begin; i < end; i++)
-        numbers[i - begin] = number_of(node, dims.size[i], &open);
-    return give_sizes(node, &made, numbers, open);
+    return give_sizes(node, &made, dims.size + begin, (int)(end - begin));
 }
 
 static bool translate_size(clade_onnx_node *node) {
     const clade_dims dims = clade_onnx_dims_of(node, 0);
-    bool open = false;
-    const double count = number_of(node, clade_dims_count(node->graph, &dims), &open);
-    return give_sizes(node, &CLADE_SCALAR, &count, open);
+    const clade_size count = clade_dims_count(node->graph, &dims);
+    return give_sizes(node, &CLADE_SCALAR, &count, 1);
 }
 
 const clade_onnx_translator clade_onnx_shapes[] = {

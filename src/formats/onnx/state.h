@@ -13,6 +13,7 @@ typedef struct clade_onnx_leaf {
     const clade_onnx_tensor *tensor;
     bool is_input; /* the caller feeds it; what it holds is known already */
     bool of_batch; /* it has CLADE_ONNX_BATCH for an open batch: shapes may be made of it, nothing on a device */
+    double least[CLADE_MAX_RANK]; /* its numbers with CLADE_ONNX_LEAST_BATCH, where it is of_batch */
 } clade_onnx_leaf;
 
 struct clade_onnx {
@@ -37,8 +38,8 @@ struct clade_onnx_import {
     int64_t opset;
     clade_onnx_value **slots; /* by name, open addressing; a power of two of them */
     size_t slot_count;
-    clade_reference *reference; /* evaluates what depends on constants */
-    uint8_t *known;             /* of each node of the graph: what it depends on (known.c) */
+    clade_reference *references[2]; /* evaluate what depends on constants: with CLADE_ONNX_BATCH, with the least */
+    uint8_t *known;                 /* of each node of the graph: what it depends on (known.c) */
     uint32_t known_count, known_capacity;
     bool has_batch; /* some leaf is of_batch */
     const clade_onnx_translator *row;
@@ -58,10 +59,14 @@ clade_onnx_value *clade_onnx_named(clade_onnx_import *import, const char *name, 
 clade_onnx_tensor *clade_onnx_keep(clade_onnx_import *import, const clade_onnx_tensor *tensor);
 /* The place of VALUE in the graph: a state of the file's contents where it is a constant. */
 clade_value clade_onnx_lower(clade_onnx_import *import, clade_onnx_value *value);
+/* CLADE_ERROR_UNSUPPORTED where an input of the model in the file PATH is something else than an array of numbers. */
+clade_status clade_onnx_check_inputs(clade_context *context, const char *path);
+
 /* ---- known.c ---- */
 
-/* The numbers of a value of the graph that depends on constants alone; NULL when it does not, or on a fault. */
-const clade_tensor *clade_onnx_evaluate(clade_onnx_import *import, clade_value value);
+/* The numbers of a value of the graph that depends on constants alone; NULL when it does not, or on a fault.
+ * *LEAST receives them with the least batch; with LEAST NULL what depends on the batch is NULL too. */
+const clade_tensor *clade_onnx_evaluate(clade_onnx_import *import, clade_value value, const clade_tensor **least);
 bool clade_onnx_depends_on_constants(clade_onnx_import *import, clade_value value);
 /* CLADE_ERROR_UNSUPPORTED where an output is computed from a leaf of_batch. */
 clade_status clade_onnx_check_batch(clade_onnx_import *import);

@@ -33,6 +33,16 @@ static const struct type {
     [TYPE(COMPLEX64)] = { "complex64", 0, false },
     [TYPE(COMPLEX128)] = { "complex128", 0, false },
     [TYPE(BFLOAT16)] = { "bfloat16", 2, true },
+    [17] = { "float8e4m3fn", 0, true }, /* which an older onnx.proto does not name */
+    [18] = { "float8e4m3fnuz", 0, true },
+    [19] = { "float8e5m2", 0, true },
+    [20] = { "float8e5m2fnuz", 0, true },
+    [21] = { "uint4", 0, false },
+    [22] = { "int4", 0, false },
+    [23] = { "float4e2m1", 0, true },
+    [24] = { "float8e8m0", 0, true },
+    [25] = { "uint2", 0, false },
+    [26] = { "int2", 0, false },
 };
 enum { TYPES = sizeof types / sizeof types[0] };
 
@@ -351,6 +361,10 @@ clade_status clade_onnx_tensor_store(clade_context *context, const char *what, c
     for (int64_t i = 0; i < tensor->count; i++) {
         if (tensor->real != NULL) {
             reals[i] = (float)tensor->real[i];
+            if (!clamp && isinf(reals[i]) && !isinf(tensor->real[i]))
+                return clade_fail(context, CLADE_ERROR_UNSUPPORTED,
+                                  "\"%s\": %g does not fit the 32 bits that floating point has on the device", what,
+                                  tensor->real[i]);
             continue;
         }
         const int64_t value = tensor->whole[i];

@@ -30,7 +30,8 @@ clade_status clade_onnx_tensor_from_bytes(clade_context *context, const char *na
 void clade_onnx_tensor_free(clade_context *context, clade_onnx_tensor *tensor);
 
 /* Into 4-byte elements as devices keep them (float or int32_t, COUNT of them). WHAT is for the error when one does not
- * fit. With CLAMP integers beyond int32 become its ends (a slice's end may be "as far as there is"). */
+ * fit. With CLAMP integers beyond int32 become its ends (a slice's end may be "as far as there is"), doubles beyond
+ * float32 infinite. */
 clade_status clade_onnx_tensor_store(clade_context *context, const char *what, const clade_onnx_tensor *tensor,
                                      bool clamp, void *elements);
 
