@@ -132,7 +132,7 @@ static void note_turn(void *user, const clade_selftest_result *result) {
 static void test_configurations_take_turns_on_request(void **state) {
     fixture *f = *state;
     const char *const ops[] = { "matmul" };
-    turns all = { NULL }, some = { NULL };
+    turns all = { 0 }, some = { 0 };
     clade_selftest_options options = { .size = sizeof options, .ops = ops, .op_count = 1, .largest = 3000 };
     options.report = note_turn;
     options.user = &all;

@@ -436,6 +436,12 @@ static void test_faults_say_what_was_expected(void **state) {
     assert_fault(f, clade_unfold(input_of(f, lines), .kernel = { 0 }), "1 to 3 axes");
     assert_fault(f, clade_unfold(input_of(f, lines), .kernel = { 11 }), "along axis 2 does not fit into 10");
     assert_fault(f, clade_fold(input_of(f, lines), .kernel = { 3 }, .image = { 9 }), "expected columns (N, C * 3, 7)");
+    assert_fault(f, clade_fold(input_of(f, lines), .kernel = { 3 }, .image = { INT64_MAX / 2 }),
+                 "along axis 2 does not fit into 4611686018427387903");
+    assert_fault(f,
+                 clade_fold(input_of(f, lines), .kernel = { 1 << 21, 1 << 21, 1 << 21 },
+                            .image = { INT32_MAX, INT32_MAX, INT32_MAX }),
+                 "too many places");
     assert_fault(f, clade_locally_connected2d(input_of(f, lines), .filters = 1, .kernel = { 1, 1 }),
                  "expected x (N, C, H, W)");
     assert_fault(f, clade_locally_connected2d(input_of(f, clade_shape(CLADE_BATCH, 1, 4, 4)), .kernel = { 1, 1 }),

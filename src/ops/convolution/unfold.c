@@ -30,33 +30,47 @@ static const clade_attribute fold_schema[] = {
 
 /* ---- types ---- */
 
+static bool counts(int64_t value, int64_t least) {
+    return value >= least && value <= INT32_MAX;
+}
+
 static bool attributes_good(const attributes *a, clade_text *why) {
     bool good = a->axes >= 1 && a->axes <= AXES;
     for (int64_t i = 0; good && i < a->axes; i++) {
-        good = a->kernel[i] >= 1 && a->stride[i] >= 1 && a->dilation[i] >= 1 && a->pad[i] >= 0 && a->pad[AXES + i] >= 0;
+        good = counts(a->kernel[i], 1) && counts(a->stride[i], 1) && counts(a->dilation[i], 1) &&
+               counts(a->pad[i], 0) && counts(a->pad[AXES + i], 0);
     }
     if (!good)
-        clade_text_add(why, "expected 1 to 3 axes, a kernel, stride and dilation of at least 1, padding of at least 0");
+        clade_text_add(why, "expected 1 to 3 axes, a kernel, stride and dilation of at least 1, padding of at least 0, "
+                            "all less than 2^31");
     return good;
 }
 
 /* Pixels along AXIS of SIZE, 0 where the kernel does not fit. */
 static int64_t pixels_along(const attributes *a, int64_t axis, int64_t size) {
     const int64_t room = size + a->pad[axis] + a->pad[AXES + axis] - a->dilation[axis] * (a->kernel[axis] - 1) - 1;
-    return size >= 1 && room >= 0 ? room / a->stride[axis] + 1 : 0;
+    return room >= 0 ? room / a->stride[axis] + 1 : 0;
+}
+
+static bool too_many(clade_text *why) {
+    clade_text_add(why, "the kernel has too many places");
+    return false;
 }
 
 /* Taps and pixels of an image of SIZES; false, with a reason, where the kernel does not fit into it. */
 static bool count_pixels(const attributes *a, const int64_t sizes[], int64_t *taps, int64_t *pixels, clade_text *why) {
     *taps = *pixels = 1;
     for (int64_t i = 0; i < a->axes; i++) {
-        *taps *= a->kernel[i];
-        *pixels *= pixels_along(a, i, sizes[i]);
-        if (*pixels > 0) continue;
-        clade_text_add(why, "the kernel's %lld (dilation %lld) along axis %lld does not fit into %lld with padding",
-                       (long long)a->kernel[i], (long long)a->dilation[i], (long long)i + 2,
-                       (long long)(sizes[i] + a->pad[i] + a->pad[AXES + i]));
-        return false;
+        const int64_t along = counts(sizes[i], 1) ? pixels_along(a, i, sizes[i]) : 0;
+        if (along == 0) {
+            clade_text_add(why,
+                           "the kernel's %lld (dilation %lld) along axis %lld does not fit into %lld, padded by %lld",
+                           (long long)a->kernel[i], (long long)a->dilation[i], (long long)i + 2, (long long)sizes[i],
+                           (long long)(a->pad[i] + a->pad[AXES + i]));
+            return false;
+        }
+        if (__builtin_mul_overflow(*taps, a->kernel[i], taps) || __builtin_mul_overflow(*pixels, along, pixels))
+            return too_many(why);
     }
     return true;
 }
@@ -75,7 +89,8 @@ static bool infer_unfold(const clade_node *node, clade_type out[], clade_text *w
         return false;
     }
     if (!count_pixels(a, x->dims.size + 2, &taps, &pixels, why)) return false;
-    out[0] = (clade_type){ CLADE_F32, clade_shape(x->dims.size[0], x->dims.size[1] * taps, pixels) };
+    if (__builtin_mul_overflow(x->dims.size[1], taps, &taps)) return too_many(why);
+    out[0] = (clade_type){ CLADE_F32, clade_shape(x->dims.size[0], taps, pixels) };
     return true;
 }
 
