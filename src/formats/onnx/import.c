@@ -302,6 +302,8 @@ clade_status clade_onnx_add_node(clade_onnx_import *import, const Onnx__NodeProt
     clade_onnx_node node = {
         .import = import, .graph = import->network->graph, .proto = proto, .opset = import->opset
     };
+    if (proto->n_output == 0)
+        return clade_fail(import->context, CLADE_ERROR_INPUT, "%s \"%s\": has no output", import->op, import->node);
     if (proto->n_output > CLADE_ONNX_MOST_OUTPUTS || proto->n_input > INT32_MAX)
         return clade_fail(import->context, CLADE_ERROR_UNSUPPORTED, "%s \"%s\": %zu outputs; at most %d are supported",
                           import->op, import->node, proto->n_output, CLADE_ONNX_MOST_OUTPUTS);

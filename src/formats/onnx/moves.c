@@ -45,6 +45,9 @@ static bool give_parts(clade_onnx_node *node, const clade_dims *dims, int axis, 
     int64_t kept[CLADE_ONNX_MOST_OUTPUTS], whole = 0;
     size_t kept_count = 0, next = 0;
     for (int i = 0; i < count; i++) {
+        if (sizes[i] < 0 || sizes[i] > dims->size[axis])
+            return clade_onnx_refuse(node, "a part of %lld of an axis of %lld", (long long)sizes[i],
+                                     (long long)dims->size[axis]);
         whole += sizes[i];
         if (sizes[i] > 0) kept[kept_count++] = sizes[i];
     }
