@@ -1,5 +1,6 @@
 /* The trainer's inside, shared by the files that carry it out: trainer.c (making), trainer_devices.c (its devices),
- * trainer_parts.c and trainer_ranks.c (other processes), loop.c (the steps), folder.c (the run folder), settings.c (what a resumed run must share with the one before). */
+ * trainer_parts.c and trainer_ranks.c (other processes), loop.c (the steps), folder.c (the run folder), settings.c (what a
+ * resumed run must share with the one before). */
 #ifndef CLADE_TRAIN_TRAINER_H
 #define CLADE_TRAIN_TRAINER_H
 

@@ -433,6 +433,8 @@ static void test_faults_say_what_was_expected(void **state) {
                  "output padding of at least 0");
     assert_fault(f, clade_convolve3d(input_of(f, volumes), clade_input(f->graph, "w", CLADE_F32, lines), NULL),
                  "weights (filters, C/groups, depth, height, width)");
+    assert_fault(f, clade_conv1d(input_of(f, lines), .filters = 1, .kernel = 3, .dilation = INT64_MAX / 2),
+                 "a dilation of at least 1 and below 2^31");
     assert_fault(f, clade_unfold(input_of(f, lines), .kernel = { 0 }), "1 to 3 axes");
     assert_fault(f, clade_unfold(input_of(f, lines), .kernel = { 11 }), "along axis 2 does not fit into 10");
     assert_fault(f, clade_fold(input_of(f, lines), .kernel = { 3 }, .image = { 9 }), "expected columns (N, C * 3, 7)");

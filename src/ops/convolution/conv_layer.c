@@ -26,12 +26,12 @@ void clade_conv_layer_defaults(clade_conv_layer *layer) {
 
 /* ---- checks ---- */
 
-/* Float32 of rank 2 + axes, whose axes from FIRST on are numbers of at least 1. */
+/* Float32 of rank 2 + axes, whose axes from FIRST on are numbers of at least 1, those in space below 2^31. */
 static bool is_array(const clade_conv_layer *layer, clade_value value, int first) {
     const clade_type *type = clade_value_type(value);
     bool good = type->dtype == CLADE_F32 && type->dims.rank == layer->axes + 2;
     for (int i = first; good && i < type->dims.rank; i++) {
-        good = type->dims.size[i] >= 1;
+        good = i < 2 ? type->dims.size[i] >= 1 : clade_is_count(type->dims.size[i], 1);
     }
     return good;
 }
@@ -39,10 +39,11 @@ static bool is_array(const clade_conv_layer *layer, clade_value value, int first
 /* What is wrong with the numbers of the geometry, or NULL. */
 static const char *wrong_number(const clade_conv_layer *layer) {
     for (int i = 0; i < layer->axes; i++) {
-        if (layer->stride[i] < 1) return "a stride of at least 1";
-        if (layer->dilation[i] < 1) return "a dilation of at least 1";
-        if (layer->output_padding[i] < 0) return "output padding of at least 0";
-        if (layer->pad[i] < 0 || layer->pad[layer->axes + i] < 0) return "padding of at least 0";
+        if (!clade_is_count(layer->stride[i], 1)) return "a stride of at least 1 and below 2^31";
+        if (!clade_is_count(layer->dilation[i], 1)) return "a dilation of at least 1 and below 2^31";
+        if (!clade_is_count(layer->output_padding[i], 0)) return "output padding of at least 0 and below 2^31";
+        if (!clade_is_count(layer->pad[i], 0) || !clade_is_count(layer->pad[layer->axes + i], 0))
+            return "padding of at least 0 and below 2^31";
     }
     return layer->groups < 1 ? "at least 1 group" : NULL;
 }

@@ -30,15 +30,11 @@ static const clade_attribute fold_schema[] = {
 
 /* ---- types ---- */
 
-static bool counts(int64_t value, int64_t least) {
-    return value >= least && value <= INT32_MAX;
-}
-
 static bool attributes_good(const attributes *a, clade_text *why) {
     bool good = a->axes >= 1 && a->axes <= AXES;
     for (int64_t i = 0; good && i < a->axes; i++) {
-        good = counts(a->kernel[i], 1) && counts(a->stride[i], 1) && counts(a->dilation[i], 1) &&
-               counts(a->pad[i], 0) && counts(a->pad[AXES + i], 0);
+        good = clade_is_count(a->kernel[i], 1) && clade_is_count(a->stride[i], 1) &&
+               clade_is_count(a->dilation[i], 1) && clade_is_count(a->pad[i], 0) && clade_is_count(a->pad[AXES + i], 0);
     }
     if (!good)
         clade_text_add(why, "expected 1 to 3 axes, a kernel, stride and dilation of at least 1, padding of at least 0, "
@@ -61,7 +57,7 @@ static bool too_many(clade_text *why) {
 static bool count_pixels(const attributes *a, const int64_t sizes[], int64_t *taps, int64_t *pixels, clade_text *why) {
     *taps = *pixels = 1;
     for (int64_t i = 0; i < a->axes; i++) {
-        const int64_t along = counts(sizes[i], 1) ? pixels_along(a, i, sizes[i]) : 0;
+        const int64_t along = clade_is_count(sizes[i], 1) ? pixels_along(a, i, sizes[i]) : 0;
         if (along == 0) {
             clade_text_add(why,
                            "the kernel's %lld (dilation %lld) along axis %lld does not fit into %lld, padded by %lld",
